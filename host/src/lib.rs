@@ -1,0 +1,8 @@
+//! Host side of the Edge-MoE accelerator: from a trained multi-task
+//! mixture-of-experts vision transformer and a picture to task outputs.
+
+pub mod error;
+pub mod model;
+pub mod picture;
+
+pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,12 @@
+//! The float model: what M³ViT weights mean, where they come from, and what
+//! they compute in f32.
+
+pub mod float_reference;
+mod import;
+mod network;
+
+pub use float_reference::{Observer, Point, Routing, Tensor};
+pub use import::read_safetensors;
+pub use network::{
+    Attention, Block, Expert, FeedForward, Head, Linear, Model, ModelConfig, Norm, Provenance, Task, TaskKind,
+};

@@ -1,0 +1,201 @@
+//! The shape and the weights of a multi-task mixture-of-experts vision
+//! transformer (M³ViT, arXiv 2210.14793).
+
+use ndarray::{Array1, Array2};
+use serde::{Deserialize, Serialize};
+
+/// Shape of a network: everything the compiler needs besides the weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelConfig {
+    /// Height of the input picture in pixels.
+    pub image_height: usize,
+    /// Width of the input picture in pixels.
+    pub image_width: usize,
+    /// Side of a square patch in pixels.
+    pub patch: usize,
+    /// Embedding width D.
+    pub dim: usize,
+    /// Attention heads H; a head is D/H wide.
+    pub heads: usize,
+    /// Experts per MoE block E (0: no block is MoE).
+    pub experts: usize,
+    /// Experts that each token visits, k.
+    pub top_k: usize,
+    /// Epsilon of every LayerNorm.
+    pub layer_norm_eps: f64,
+    /// The questions the network answers, in gate order.
+    pub tasks: Vec<Task>,
+}
+
+impl ModelConfig {
+    /// Number of patches of a picture.
+    pub fn patches(&self) -> usize {
+        (self.image_height / self.patch) * (self.image_width / self.patch)
+    }
+
+    /// Number of tokens T: the patches and the cls token.
+    pub fn tokens(&self) -> usize {
+        self.patches() + 1
+    }
+
+    /// Width d of one attention head.
+    pub fn head_dim(&self) -> usize {
+        self.dim / self.heads
+    }
+
+    /// Values of one patch: 3 · patch².
+    pub fn patch_values(&self) -> usize {
+        3 * self.patch * self.patch
+    }
+}
+
+/// One question about a picture, and how the head's numbers answer it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// Name as in the weights (`decoders.NAME.…`) and on the command line.
+    pub name: String,
+    /// Each patch is answered on a grid of `cells` × `cells` cells.
+    pub cells: usize,
+    /// What the numbers of a cell mean.
+    pub kind: TaskKind,
+}
+
+impl Task {
+    /// Output channels of the head for one patch token: cell-major, then class.
+    pub fn channels(&self) -> usize {
+        let per_cell = match &self.kind {
+            TaskKind::Segmentation { classes } => classes.len(),
+            TaskKind::Depth { .. } => 1,
+        };
+        self.cells * self.cells * per_cell
+    }
+}
+
+/// What the numbers of a head mean.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskKind {
+    /// One logit per class; the largest wins, the lower index on ties.
+    Segmentation {
+        /// Names of the classes in index order.
+        classes: Vec<String>,
+    },
+    /// ln(metres) = value · scale + offset, clipped at `max_metres`.
+    Depth {
+        /// Factor on the head's value.
+        scale: f64,
+        /// Added to the scaled value.
+        offset: f64,
+        /// Largest depth that is reported.
+        max_metres: f64,
+    },
+}
+
+/// Where weights come from, for people.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// File name the weights were read from, without its directory.
+    pub file: String,
+    /// The model card's own words on how the weights came to be.
+    pub note: String,
+    /// Number of parameters.
+    pub parameters: u64,
+}
+
+/// A fully connected layer, y = W·x + b.
+#[derive(Clone, Debug)]
+pub struct Linear {
+    /// W, shape [out, in].
+    pub weight: Array2<f32>,
+    /// b, shape [out].
+    pub bias: Array1<f32>,
+}
+
+/// Gain and offset of a LayerNorm, each of shape [D].
+#[derive(Clone, Debug)]
+pub struct Norm {
+    /// Multiplies the normalised value.
+    pub gain: Array1<f32>,
+    /// Added after the gain.
+    pub offset: Array1<f32>,
+}
+
+/// The four products of multi-head attention, each D → D, heads stacked.
+///
+/// Keys and values carry no bias. A key bias adds the same number to every
+/// logit of a query, which softmax does not see; a value bias passes through
+/// the weighted mean unchanged and is folded into `proj`'s bias on import.
+#[derive(Clone, Debug)]
+pub struct Attention {
+    /// Queries.
+    pub query: Linear,
+    /// Weights of the keys, shape [D, D].
+    pub key: Array2<f32>,
+    /// Weights of the values, shape [D, D].
+    pub value: Array2<f32>,
+    /// Output projection.
+    pub proj: Linear,
+}
+
+/// Two linear layers with a GELU between them: a dense MLP or one expert.
+#[derive(Clone, Debug)]
+pub struct Expert {
+    /// D → hidden.
+    pub fc1: Linear,
+    /// hidden → D.
+    pub fc2: Linear,
+}
+
+/// What follows attention in a block.
+#[derive(Clone, Debug)]
+pub enum FeedForward {
+    /// One MLP for every token.
+    Dense(Expert),
+    /// A mixture of experts.
+    Experts {
+        /// One gate per task, each of shape [E, D], no bias.
+        gates: Vec<Array2<f32>>,
+        /// The experts, shared by all tasks.
+        experts: Vec<Expert>,
+    },
+}
+
+/// One transformer block: x += attention(norm1(x)); x += feed_forward(norm2(x)).
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// Before attention.
+    pub norm1: Norm,
+    /// Self-attention.
+    pub attention: Attention,
+    /// Before the feed-forward part; also what the gates see.
+    pub norm2: Norm,
+    /// MLP or mixture of experts.
+    pub feed_forward: FeedForward,
+}
+
+/// The head of one task: LayerNorm and a linear layer on each patch token.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// Before the linear layer.
+    pub norm: Norm,
+    /// D → `Task::channels`.
+    pub linear: Linear,
+}
+
+/// A network with its weights in f32.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// Shape.
+    pub config: ModelConfig,
+    /// Patch embedding; input columns run over channel, row, column inside the patch,
+    /// input values are pixel / 256.
+    pub patch_embed: Linear,
+    /// Positional embedding, shape [T, D], with the cls token added into row 0.
+    pub position: Array2<f32>,
+    /// The transformer blocks in order.
+    pub blocks: Vec<Block>,
+    /// One head per task.
+    pub heads: Vec<Head>,
+    /// Where the weights come from.
+    pub provenance: Provenance,
+}
