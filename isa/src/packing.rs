@@ -1,0 +1,117 @@
+//! Layout of packed weights and parameters in memory.
+//!
+//! A *row group* is what the lanes hold at once: P rows of K weight bytes,
+//! row after row, then P parameter records. Output channels that do not fill
+//! the last group are padded with zero rows. The groups of a layer follow each
+//! other without gaps; an expert is its fc1 followed by its fc2.
+
+use crate::arch::ArchConfig;
+
+/// Bytes of one parameter record: multiplier or gain (u16/s16), two spare
+/// bytes, bias or offset (s32), little-endian.
+pub const PARAMETER_BYTES: usize = 8;
+
+/// Alignment of every address in memory that a descriptor names.
+pub const ADDRESS_ALIGNMENT: u32 = 64;
+
+/// What a channel multiplies and adds when it is requantised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parameter {
+    /// u16 multiplier of a linear layer, or s16 gain of a LayerNorm.
+    pub multiplier: i32,
+    /// s32 bias or offset.
+    pub bias: i32,
+}
+
+impl Parameter {
+    /// The record in memory.
+    pub fn encode(self) -> [u8; PARAMETER_BYTES] {
+        let mut record = [0; PARAMETER_BYTES];
+        record[..2].copy_from_slice(&(self.multiplier as u16).to_le_bytes());
+        record[4..].copy_from_slice(&self.bias.to_le_bytes());
+        record
+    }
+
+    /// Reads a record of a linear layer, whose multiplier is unsigned.
+    pub fn decode_unsigned(record: &[u8]) -> Self {
+        Self { multiplier: i32::from(u16::from_le_bytes([record[0], record[1]])), bias: bias_of(record) }
+    }
+
+    /// Reads a record of a LayerNorm, whose gain is signed.
+    pub fn decode_signed(record: &[u8]) -> Self {
+        Self { multiplier: i32::from(i16::from_le_bytes([record[0], record[1]])), bias: bias_of(record) }
+    }
+}
+
+fn bias_of(record: &[u8]) -> i32 {
+    i32::from_le_bytes([record[4], record[5], record[6], record[7]])
+}
+
+/// Shape of a packed linear layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackedLinear {
+    /// Lanes P: rows in a group.
+    pub lanes: usize,
+    /// Input channels K.
+    pub inputs: usize,
+    /// Output channels N, without padding.
+    pub outputs: usize,
+}
+
+impl PackedLinear {
+    /// A layer with `inputs` and `outputs` channels, packed for `arch`.
+    pub fn new(arch: &ArchConfig, inputs: usize, outputs: usize) -> Self {
+        Self { lanes: arch.lanes as usize, inputs, outputs }
+    }
+
+    /// Row groups of the layer.
+    pub fn groups(&self) -> usize {
+        self.outputs.div_ceil(self.lanes)
+    }
+
+    /// Bytes of one row group: rows, then parameters.
+    pub fn group_bytes(&self) -> usize {
+        self.lanes * (self.inputs + PARAMETER_BYTES)
+    }
+
+    /// Bytes of the whole layer.
+    pub fn bytes(&self) -> usize {
+        self.groups() * self.group_bytes()
+    }
+
+    /// Where the weight row of output channel `channel` starts.
+    pub fn row_offset(&self, channel: usize) -> usize {
+        channel / self.lanes * self.group_bytes() + channel % self.lanes * self.inputs
+    }
+
+    /// Where the parameter record of output channel `channel` starts.
+    pub fn parameter_offset(&self, channel: usize) -> usize {
+        let group = channel / self.lanes * self.group_bytes();
+        group + self.lanes * self.inputs + channel % self.lanes * PARAMETER_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_and_parameters_tile_a_layer() {
+        let packed = PackedLinear { lanes: 4, inputs: 8, outputs: 6 };
+        assert_eq!((packed.groups(), packed.group_bytes(), packed.bytes()), (2, 64, 128));
+        assert_eq!([0, 1, 3, 4].map(|channel| packed.row_offset(channel)), [0, 8, 24, 64]);
+        assert_eq!([0, 1, 3, 4].map(|channel| packed.parameter_offset(channel)), [32, 40, 56, 96]);
+    }
+
+    #[test]
+    fn parameters_round_trip() {
+        for multiplier in [0, 1, 32768, 65535] {
+            let parameter = Parameter { multiplier, bias: i32::MIN };
+            assert_eq!(Parameter::decode_unsigned(&parameter.encode()), parameter);
+        }
+        for multiplier in [-32768, -1, 0, 32767] {
+            let parameter = Parameter { multiplier, bias: 77 };
+            assert_eq!(Parameter::decode_signed(&parameter.encode()), parameter);
+        }
+    }
+}
