@@ -32,12 +32,7 @@ pub struct Error {
 impl Error {
     /// Builds an error of the given kind about `subject`.
     pub fn new(kind: ErrorKind, subject: impl fmt::Display, problem: impl fmt::Display) -> Self {
-        Self {
-            kind,
-            subject: subject.to_string(),
-            problem: problem.to_string(),
-            hint: None,
-        }
+        Self { kind, subject: subject.to_string(), problem: problem.to_string(), hint: None }
     }
 
     /// An error in something that was read.
@@ -57,11 +52,7 @@ impl Error {
 
     /// A file that could not be written.
     pub fn writing(path: &Path, cause: impl fmt::Display) -> Self {
-        Self::new(
-            ErrorKind::Output,
-            path.display(),
-            format!("cannot be written: {cause}"),
-        )
+        Self::new(ErrorKind::Output, path.display(), format!("cannot be written: {cause}"))
     }
 
     /// Adds what would be right.

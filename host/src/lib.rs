@@ -1,8 +1,13 @@
 //! Host side of the Edge-MoE accelerator: from a trained multi-task
 //! mixture-of-experts vision transformer and a picture to task outputs.
 
+pub mod compile;
+pub mod compiled;
+pub mod device;
 pub mod error;
 pub mod model;
 pub mod picture;
+pub mod quantise;
+pub mod runtime;
 
 pub use error::{Error, ErrorKind, Result};

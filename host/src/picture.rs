@@ -24,11 +24,8 @@ pub fn read(path: &Path) -> Result<RgbImage> {
     limits.max_alloc = Some(MAX_DECODE_BYTES);
     reader.limits(limits);
     let picture = reader.decode().map_err(|cause| {
-        Error::input(
-            path.display(),
-            format!("is not a readable picture: {cause}"),
-        )
-        .hint("PNG, JPEG, BMP, WebP, PNM, TIFF and GIF pictures are understood")
+        Error::input(path.display(), format!("is not a readable picture: {cause}"))
+            .hint("PNG, JPEG, BMP, WebP, PNM, TIFF and GIF pictures are understood")
     })?;
     Ok(picture.into_rgb8())
 }
@@ -66,8 +63,7 @@ pub fn patches(picture: &RgbImage, patch: usize) -> Array2<u8> {
 /// The pictures of a directory in order of name: every file with a picture's
 /// extension, except label files (`*.class.png`, `*.depth.png`).
 pub fn list_directory(directory: &Path) -> Result<Vec<PathBuf>> {
-    let entries =
-        std::fs::read_dir(directory).map_err(|cause| Error::reading(directory, cause))?;
+    let entries = std::fs::read_dir(directory).map_err(|cause| Error::reading(directory, cause))?;
     let mut pictures = Vec::new();
     for entry in entries {
         let path = entry.map_err(|cause| Error::reading(directory, cause))?.path();

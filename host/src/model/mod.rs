@@ -1,6 +1,7 @@
 //! The float model: what M³ViT weights mean, where they come from, and what
 //! they compute in f32.
 
+mod card;
 pub mod float_reference;
 mod import;
 mod network;

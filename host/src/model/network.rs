@@ -28,6 +28,57 @@ pub struct ModelConfig {
 }
 
 impl ModelConfig {
+    /// Checks that sizes agree with each other and stay within what the arithmetic allows.
+    pub fn validate(&self) -> Result<(), String> {
+        let Self { image_height, image_width, patch, dim, heads, experts, top_k, .. } = *self;
+        for (item, value, most) in [
+            ("image height", image_height, 4096),
+            ("image width", image_width, 4096),
+            ("patch", patch, 52),
+            ("embed_dim", dim, 4096),
+            ("heads", heads, 255),
+        ] {
+            if !(1..=most).contains(&value) {
+                return Err(format!("{item} is {value}, allowed are 1 to {most}"));
+            }
+        }
+        if !image_height.is_multiple_of(patch) || !image_width.is_multiple_of(patch) {
+            return Err(format!("patch {patch} does not divide the image of {image_height}x{image_width}"));
+        }
+        if !dim.is_multiple_of(heads) {
+            return Err(format!("heads {heads} do not divide embed_dim {dim}"));
+        }
+        if self.tokens() > 4096 {
+            return Err(format!("{} tokens, at most 4096", self.tokens()));
+        }
+        if experts > 1024 || top_k > experts.min(255) || (experts > 0 && top_k == 0) {
+            return Err(format!("top_k {top_k} of {experts} experts, allowed is 1 to all of at most 1024"));
+        }
+        self.validate_tasks()
+    }
+
+    fn validate_tasks(&self) -> Result<(), String> {
+        if !(1..=8).contains(&self.tasks.len()) {
+            return Err(format!("{} tasks, allowed are 1 to 8", self.tasks.len()));
+        }
+        for task in &self.tasks {
+            let classes = match &task.kind {
+                TaskKind::Segmentation { classes } => classes.len(),
+                TaskKind::Depth { scale, offset, max_metres } => {
+                    let sane = [scale, offset, max_metres].iter().all(|number| number.abs() < 1e6);
+                    usize::from(sane && *max_metres > 0.0)
+                }
+            };
+            if !(1..=16).contains(&task.cells) || !(1..=256).contains(&classes) {
+                return Err(format!(
+                    "task `{}` has {} cells and {classes} values a cell",
+                    task.name, task.cells
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Number of patches of a picture.
     pub fn patches(&self) -> usize {
         (self.image_height / self.patch) * (self.image_width / self.patch)

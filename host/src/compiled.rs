@@ -1,0 +1,134 @@
+//! A compiled model: an artifact in a file or in memory, checked and ready to run.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use edge_moe_isa::artifact::{Artifact, Manifest};
+use edge_moe_isa::check::MemoryWindow;
+use edge_moe_isa::descriptor::Descriptor;
+use memmap2::Mmap;
+
+use crate::compile::ModelCard;
+use crate::{Error, Result};
+
+/// A checked artifact together with its bytes.
+#[derive(Debug)]
+pub struct CompiledModel {
+    bytes: Bytes,
+    artifact: Artifact,
+    card: ModelCard,
+}
+
+#[derive(Debug)]
+enum Bytes {
+    Mapped(Mmap),
+    Owned(Vec<u8>),
+}
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Owned(bytes) => bytes,
+        }
+    }
+}
+
+impl CompiledModel {
+    /// Maps an artifact file into memory and checks all of it.
+    pub fn open(path: &Path) -> Result<Arc<Self>> {
+        let file = File::open(path).map_err(|cause| Error::reading(path, cause))?;
+        // SAFETY: the map is private to this process and only read. As with every mapped
+        // file, another process that truncates it meanwhile can crash this one; weights that
+        // change after the check change results, but no index computed from them can leave a buffer.
+        let map = unsafe { Mmap::map(&file) }.map_err(|cause| Error::reading(path, cause))?;
+        Self::check(Bytes::Mapped(map), &path.display().to_string())
+    }
+
+    /// Takes an artifact that was just compiled.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Arc<Self>> {
+        Self::check(Bytes::Owned(bytes), "compiled model")
+    }
+
+    fn check(bytes: Bytes, subject: &str) -> Result<Arc<Self>> {
+        let artifact = Artifact::parse(bytes.as_ref())
+            .map_err(|cause| Error::input(subject, cause).hint("make it again with `edge-moe compile`"))?;
+        let card = read_card(&artifact.manifest).map_err(|problem| Error::input(subject, problem))?;
+        Ok(Arc::new(Self { bytes, artifact, card }))
+    }
+
+    /// Writes the artifact; the file appears complete or not at all.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let write = || {
+            let mut file = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
+            file.write_all(self.bytes.as_ref())?;
+            file.persist(path).map_err(std::io::Error::from)
+        };
+        write().map(drop).map_err(|cause| Error::writing(path, cause))
+    }
+
+    /// What is inside.
+    pub fn manifest(&self) -> &Manifest {
+        &self.artifact.manifest
+    }
+
+    /// The model's shape, tasks and provenance.
+    pub fn card(&self) -> &ModelCard {
+        &self.card
+    }
+
+    /// The descriptors of each program, in the manifest's order.
+    pub fn programs(&self) -> &[Vec<Descriptor>] {
+        &self.artifact.programs
+    }
+
+    /// Weights and programs, as they stand in device memory after its writable part.
+    pub fn image(&self) -> &[u8] {
+        &self.bytes.as_ref()[self.artifact.image.clone()]
+    }
+
+    /// Bytes of the whole artifact.
+    pub fn file_bytes(&self) -> usize {
+        self.bytes.as_ref().len()
+    }
+
+    /// The device memory the model's programs may use.
+    pub fn window(&self) -> MemoryWindow {
+        let writable_bytes = self.manifest().writable_bytes;
+        MemoryWindow { writable_bytes, total_bytes: writable_bytes + self.image().len() as u64 }
+    }
+
+    /// Index of the program of that name.
+    pub fn program(&self, name: &str) -> Option<usize> {
+        self.manifest().programs.iter().position(|program| program.name == name)
+    }
+}
+
+/// Reads the model card and checks that it and the programs speak of the same thing.
+fn read_card(manifest: &Manifest) -> std::result::Result<ModelCard, String> {
+    let card: ModelCard =
+        serde_json::from_value(manifest.model.clone()).map_err(|cause| format!("model card: {cause}"))?;
+    card.config.validate()?;
+    let (patches, values) = (card.config.patches(), card.config.patch_values());
+    if (manifest.input.patches as usize, manifest.input.values as usize) != (patches, values) {
+        return Err(format!("input is not the model card's {patches} patches of {values} values"));
+    }
+    for output in manifest.programs.iter().flat_map(|program| &program.outputs) {
+        let task = card.config.tasks.iter().find(|task| task.name == output.task);
+        let task = task.ok_or_else(|| format!("task `{}` is not in the model card", output.task))?;
+        if (output.patches as usize, output.channels as usize) != (patches, task.channels()) {
+            let channels = task.channels();
+            return Err(format!("output of `{}` is not {patches} patches of {channels} channels", task.name));
+        }
+    }
+    for routing in manifest.programs.iter().flat_map(|program| &program.routing) {
+        let expected = (card.config.tokens(), card.config.experts, card.config.top_k);
+        if (routing.tokens as usize, routing.experts as usize, routing.top_k as usize) != expected {
+            return Err(format!("routing of block {} contradicts the model card", routing.block));
+        }
+    }
+    Ok(card)
+}
