@@ -11,7 +11,7 @@ use edge_moe_isa::descriptor::Descriptor;
 use memmap2::Mmap;
 
 use crate::compile::ModelCard;
-use crate::{Error, Result};
+use crate::{Error, Result, atomic_file};
 
 /// A checked artifact together with its bytes.
 #[derive(Debug)]
@@ -61,13 +61,7 @@ impl CompiledModel {
 
     /// Writes the artifact; the file appears complete or not at all.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let write = || {
-            let mut file = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
-            file.write_all(self.bytes.as_ref())?;
-            file.persist(path).map_err(std::io::Error::from)
-        };
-        write().map(drop).map_err(|cause| Error::writing(path, cause))
+        atomic_file::write(path, |file| file.write_all(self.bytes.as_ref()))
     }
 
     /// What is inside.

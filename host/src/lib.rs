@@ -1,13 +1,16 @@
 //! Host side of the Edge-MoE accelerator: from a trained multi-task
 //! mixture-of-experts vision transformer and a picture to task outputs.
 
+mod atomic_file;
 pub mod compile;
 pub mod compiled;
 pub mod device;
+pub mod draw;
 pub mod error;
 pub mod model;
 pub mod picture;
 pub mod quantise;
 pub mod runtime;
+pub mod tasks;
 
 pub use error::{Error, ErrorKind, Result};

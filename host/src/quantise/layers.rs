@@ -162,7 +162,8 @@ mod tests {
             let acc = edge_moe_kernels::dot::dot(&row, &input);
             let Parameter { multiplier, bias: b } = layers.parameters[0][channel];
             let got = f64::from(layers.scale.apply(acc, multiplier, b, 16)) * steps[channel];
-            let products = weight.row(channel).iter().zip(input).map(|(&w, x)| f64::from(w) * f64::from(x));
+            let weights = weight.row(channel);
+            let products = weights.iter().zip(input).map(|(&w, x)| f64::from(w) * f64::from(x));
             let exact = products.sum::<f64>() * input_step + f64::from(bias[channel]);
             let grid = magnitude(weight.row(channel)) / 127.0;
             assert!(
