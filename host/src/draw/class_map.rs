@@ -100,7 +100,7 @@ mod tests {
         let picture = class_map(&input, &map, &names);
         for colour in palette::classes(&names) {
             let legend_pixels =
-                picture.enumerate_pixels().filter(|(_, y, pixel)| *y > 330 && **pixel == colour);
+                picture.enumerate_pixels().filter(|(_, y, pixel)| *y >= 330 && **pixel == colour);
             assert_eq!(legend_pixels.count() as u32, SWATCH * SWATCH);
         }
         assert_eq!(shares(&map, 3), [0.25, 0.75, 0.0]);

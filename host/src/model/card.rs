@@ -4,8 +4,14 @@ use std::collections::HashMap;
 
 use super::{Task, TaskKind};
 
+/// The only architecture there is.
+pub const ARCHITECTURE: &str = "M3ViT";
+/// The only GELU: with the error function, not its tanh approximation.
+pub const GELU: &str = "erf";
+/// What the network takes as a pixel.
+pub const PIXELS: &str = "RGB, values pixel/256";
 /// The only gate this network has.
-const GATE: &str = "softmax over experts, top-k, not renormalised, one gate per task";
+pub const GATE: &str = "softmax over experts, top-k, not renormalised, one gate per task";
 /// Cells across and down that a patch is answered on.
 const CELLS: usize = 4;
 
@@ -53,8 +59,8 @@ impl Card {
     /// Reads the entries of a safetensors file's metadata.
     pub fn parse(entries: &HashMap<String, String>) -> Result<Self, String> {
         let entries = Entries(entries);
-        entries.expect("architecture", "M3ViT")?;
-        entries.expect("gelu", "erf")?;
+        entries.expect("architecture", ARCHITECTURE)?;
+        entries.expect("gelu", GELU)?;
         let moe_layers = entries.moe_layers()?;
         if moe_layers != MoeLayers::None {
             entries.expect("gate", GATE)?;
@@ -116,11 +122,11 @@ impl Entries<'_> {
             let (size, rest) = entry.split_once(' ')?;
             let mut sides = size.split('x').map(str::parse::<usize>);
             let (channels, height, width) = (sides.next()?.ok()?, sides.next()?.ok()?, sides.next()?.ok()?);
-            let legal = channels == 3 && rest == "RGB, values pixel/256" && sides.next().is_none();
+            let legal = channels == 3 && rest == PIXELS && sides.next().is_none();
             (legal && (1..=4096).contains(&height) && (1..=4096).contains(&width)).then_some((height, width))
         };
         parse().ok_or_else(|| {
-            format!("model card entry `image` is `{entry}`, expected `3xHEIGHTxWIDTH RGB, values pixel/256`")
+            format!("model card entry `image` is `{entry}`, expected `3xHEIGHTxWIDTH {PIXELS}`")
         })
     }
 

@@ -2,12 +2,17 @@
 //! they compute in f32.
 
 mod card;
+mod export;
 pub mod float_reference;
 mod import;
 mod network;
+mod random;
+pub mod sample_shapes;
 
+pub use export::{to_safetensors, write_safetensors};
 pub use float_reference::{Observer, Point, Routing, Tensor};
 pub use import::read_safetensors;
 pub use network::{
     Attention, Block, Expert, FeedForward, Head, Linear, Model, ModelConfig, Norm, Provenance, Task, TaskKind,
 };
+pub use random::{Depths, random};

@@ -154,7 +154,7 @@ pub struct Provenance {
 }
 
 /// A fully connected layer, y = W·x + b.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Linear {
     /// W, shape [out, in].
     pub weight: Array2<f32>,
@@ -163,7 +163,7 @@ pub struct Linear {
 }
 
 /// Gain and offset of a LayerNorm, each of shape [D].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Norm {
     /// Multiplies the normalised value.
     pub gain: Array1<f32>,
@@ -176,7 +176,7 @@ pub struct Norm {
 /// Keys and values carry no bias. A key bias adds the same number to every
 /// logit of a query, which softmax does not see; a value bias passes through
 /// the weighted mean unchanged and is folded into `proj`'s bias on import.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Attention {
     /// Queries.
     pub query: Linear,
@@ -189,7 +189,7 @@ pub struct Attention {
 }
 
 /// Two linear layers with a GELU between them: a dense MLP or one expert.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Expert {
     /// D → hidden.
     pub fc1: Linear,
@@ -198,7 +198,7 @@ pub struct Expert {
 }
 
 /// What follows attention in a block.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum FeedForward {
     /// One MLP for every token.
     Dense(Expert),
@@ -212,7 +212,7 @@ pub enum FeedForward {
 }
 
 /// One transformer block: x += attention(norm1(x)); x += feed_forward(norm2(x)).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Block {
     /// Before attention.
     pub norm1: Norm,
@@ -225,7 +225,7 @@ pub struct Block {
 }
 
 /// The head of one task: LayerNorm and a linear layer on each patch token.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Head {
     /// Before the linear layer.
     pub norm: Norm,
@@ -234,7 +234,7 @@ pub struct Head {
 }
 
 /// A network with its weights in f32.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     /// Shape.
     pub config: ModelConfig,
