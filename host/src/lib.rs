@@ -7,6 +7,8 @@ pub mod compiled;
 pub mod device;
 pub mod draw;
 pub mod error;
+pub mod evaluate;
+pub mod fidelity;
 pub mod model;
 pub mod picture;
 pub mod quantise;

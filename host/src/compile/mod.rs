@@ -11,7 +11,7 @@ use edge_moe_isa::artifact::{self, Input, Manifest, Output, Program, Routing};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Model, ModelConfig, Provenance};
-use crate::quantise::{Ranges, Scales};
+use crate::quantise::{Ranges, Scales, TensorReport};
 use crate::{Error, Result};
 use allocate::DoesNotFit;
 use lower::{Lowered, Source, lower};
@@ -33,14 +33,22 @@ pub struct ModelCard {
     pub calibration_pictures: usize,
 }
 
-/// Compiles a model for `arch` with scales from calibrated `ranges`; returns
-/// the bytes of an artifact, already checked.
+/// A compiled model and what compiling did to its weights.
+#[derive(Clone, Debug)]
+pub struct Compilation {
+    /// The bytes of an artifact, already checked.
+    pub artifact: Vec<u8>,
+    /// Each layer's weights compared with what they were.
+    pub weights: Vec<TensorReport>,
+}
+
+/// Compiles a model for `arch` with scales from calibrated `ranges`.
 pub fn compile(
     model: &Model,
     arch: &ArchConfig,
     ranges: &Ranges,
     calibration_pictures: usize,
-) -> Result<Vec<u8>> {
+) -> Result<Compilation> {
     shapes::check(model, arch)?;
     let scales = Scales::choose(model, ranges);
     let memory = MemoryMap::new(model, arch);
@@ -63,8 +71,9 @@ pub fn compile(
         programs: programs(&source, &mut image)?,
         model: serde_json::to_value(card).expect("model cards are plain data"),
     };
-    artifact::assemble(&manifest, &image.into_bytes())
-        .map_err(|cause| Error::input("compiler", format!("made an illegal artifact, which it {cause}")))
+    let artifact = artifact::assemble(&manifest, &image.into_bytes())
+        .map_err(|cause| Error::input("compiler", format!("made an illegal artifact: {cause}")))?;
+    Ok(Compilation { artifact, weights: packed.weights })
 }
 
 /// One program per task, and one for all of them.

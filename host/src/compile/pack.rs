@@ -6,8 +6,13 @@ use edge_moe_kernels::fixed::{Requantise, saturate16};
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
 use crate::model::{Block, Expert, FeedForward, Model, Norm};
-use crate::quantise::{QuantisedNorm, Scales, quantise_linear, quantise_norm};
+use crate::quantise::{
+    QuantisedLayers, QuantisedNorm, Scales, Tally, TensorReport, quantise_linear, quantise_norm,
+};
 use crate::{Error, Result};
+
+/// Bits of a weight.
+const WEIGHT_BITS: u32 = 8;
 
 /// Bytes that stand in device memory from `base` upwards.
 #[derive(Debug)]
@@ -98,6 +103,8 @@ pub struct HeadImage {
 /// The whole model in the image.
 #[derive(Clone, Debug)]
 pub struct ModelImage {
+    /// What quantising did to each layer's weights, in order of execution.
+    pub weights: Vec<TensorReport>,
     pub patch_embed: LinearImage,
     /// Address of the positional embedding: T tokens of D residual values.
     pub position: u32,
@@ -108,7 +115,7 @@ pub struct ModelImage {
 /// Quantises and packs a model for `arch`.
 pub fn pack(model: &Model, arch: &ArchConfig, scales: &Scales, image: &mut Image) -> Result<ModelImage> {
     let dim = model.config.dim;
-    let mut packer = Packer { arch, image };
+    let mut packer = Packer { arch, image, reports: Vec::new() };
     let residual = vec![scales.residual(); dim];
     let position: Vec<u8> = model
         .position
@@ -118,26 +125,27 @@ pub fn pack(model: &Model, arch: &ArchConfig, scales: &Scales, image: &mut Image
         .collect();
     let patch_embed = &model.patch_embed;
     let bias = Some(patch_embed.bias.view());
-    let patch_embed = packer.linear(patch_embed.weight.view(), bias, scales.picture, &residual)?;
+    let patch_embed =
+        packer.linear("patch_embed", patch_embed.weight.view(), bias, (scales.picture, &residual))?;
     let position = packer.image.append(&position)?;
     let block = |(index, block)| packer.block(block, scales, index);
     let blocks = model.blocks.iter().enumerate().map(block).collect::<Result<_>>()?;
     let mut heads = Vec::new();
-    for (head, scale) in model.heads.iter().zip(&scales.heads) {
+    for ((head, scale), task) in model.heads.iter().zip(&scales.heads).zip(&model.config.tasks) {
         let outputs = vec![scale.output; head.linear.bias.len()];
         let bias = Some(head.linear.bias.view());
         let norm = packer.norm(&head.norm, scale.norm)?;
-        heads.push(HeadImage {
-            norm,
-            linear: packer.linear(head.linear.weight.view(), bias, scale.norm, &outputs)?,
-        });
+        let name = format!("{}.head", task.name);
+        let linear = packer.linear(&name, head.linear.weight.view(), bias, (scale.norm, &outputs))?;
+        heads.push(HeadImage { norm, linear });
     }
-    Ok(ModelImage { patch_embed, position, blocks, heads })
+    Ok(ModelImage { weights: packer.reports, patch_embed, position, blocks, heads })
 }
 
 struct Packer<'a> {
     arch: &'a ArchConfig,
     image: &'a mut Image,
+    reports: Vec<TensorReport>,
 }
 
 impl Packer<'_> {
@@ -151,17 +159,24 @@ impl Packer<'_> {
         let query_bias = Some(attention.query.bias.view());
         let proj_bias = Some(attention.proj.bias.view());
         let (residual, values) = (vec![scales.residual(); dim], vec![scale.value; dim]);
+        let name = |layer: &str| format!("block{index}.{layer}");
+        let (query, key, value) = (&attention.query.weight, &attention.key, &attention.value);
         Ok(BlockImage {
             norm1: self.norm(&block.norm1, scale.norm1)?,
             query: self.linear(
-                attention.query.weight.view(),
+                &name("query"),
+                query.view(),
                 query_bias,
-                scale.norm1,
-                &per_head(&scale.query),
+                (scale.norm1, &per_head(&scale.query)),
             )?,
-            key: self.linear(attention.key.view(), None, scale.norm1, &per_head(&scale.key))?,
-            value: self.linear(attention.value.view(), None, scale.norm1, &values)?,
-            proj: self.linear(attention.proj.weight.view(), proj_bias, scale.context, &residual)?,
+            key: self.linear(&name("key"), key.view(), None, (scale.norm1, &per_head(&scale.key)))?,
+            value: self.linear(&name("value"), value.view(), None, (scale.norm1, &values))?,
+            proj: self.linear(
+                &name("proj"),
+                attention.proj.weight.view(),
+                proj_bias,
+                (scale.context, &residual),
+            )?,
             norm2: self.norm(&block.norm2, scale.norm2)?,
             feed_forward: self.feed_forward(&block.feed_forward, scales, index)?,
         })
@@ -174,22 +189,23 @@ impl Packer<'_> {
         index: usize,
     ) -> Result<FeedForwardImage> {
         let scale = &scales.blocks[index];
+        let name = |layer: &str| format!("block{index}.{layer}");
         match feed_forward {
             FeedForward::Dense(Expert { fc1, fc2 }) => {
                 let hidden = vec![scale.hidden(); fc1.bias.len()];
                 let residual = vec![scales.residual(); fc2.bias.len()];
                 let (bias1, bias2) = (Some(fc1.bias.view()), Some(fc2.bias.view()));
                 Ok(FeedForwardImage::Dense {
-                    fc1: self.linear(fc1.weight.view(), bias1, scale.norm2, &hidden)?,
-                    fc2: self.linear(fc2.weight.view(), bias2, scale.hidden(), &residual)?,
+                    fc1: self.linear(&name("fc1"), fc1.weight.view(), bias1, (scale.norm2, &hidden))?,
+                    fc2: self.linear(&name("fc2"), fc2.weight.view(), bias2, (scale.hidden(), &residual))?,
                 })
             }
             FeedForward::Experts { gates, experts } => {
-                let gate = |gate: &Array2<f32>| {
+                let gate = |(task, gate): (usize, &Array2<f32>)| {
                     let steps = vec![Scales::gate(); gate.nrows()];
-                    self.linear(gate.view(), None, scale.norm2, &steps)
+                    self.linear(&name(&format!("gate{task}")), gate.view(), None, (scale.norm2, &steps))
                 };
-                let gates = gates.iter().map(gate).collect::<Result<_>>()?;
+                let gates = gates.iter().enumerate().map(gate).collect::<Result<_>>()?;
                 self.experts(gates, experts, scales, index).map(FeedForwardImage::Experts)
             }
         }
@@ -204,16 +220,19 @@ impl Packer<'_> {
     ) -> Result<ExpertsImage> {
         let scale = &scales.blocks[index];
         let (hidden, dim) = experts[0].fc1.weight.dim();
-        let fc1: Vec<_> = experts.iter().map(|e| (e.fc1.weight.view(), Some(e.fc1.bias.view()))).collect();
-        let fc2: Vec<_> = experts.iter().map(|e| (e.fc2.weight.view(), Some(e.fc2.bias.view()))).collect();
-        let fc1 = quantise_linear(&fc1, scale.norm2, &vec![scale.hidden(); hidden])?;
-        let fc2 = quantise_linear(&fc2, scale.hidden(), &vec![scales.residual(); dim])?;
+        let float1: Vec<_> = experts.iter().map(|e| (e.fc1.weight.view(), Some(e.fc1.bias.view()))).collect();
+        let float2: Vec<_> = experts.iter().map(|e| (e.fc2.weight.view(), Some(e.fc2.bias.view()))).collect();
+        let fc1 = quantise_linear(&float1, scale.norm2, &vec![scale.hidden(); hidden])?;
+        let fc2 = quantise_linear(&float2, scale.hidden(), &vec![scales.residual(); dim])?;
         let mut addresses = Vec::new();
         for expert in 0..experts.len() {
             let mut bytes = pack_rows(self.arch, &fc1.weights[expert], &fc1.parameters[expert]);
             bytes.extend(pack_rows(self.arch, &fc2.weights[expert], &fc2.parameters[expert]));
             bytes.resize(bytes.len().next_multiple_of(ADDRESS_ALIGNMENT as usize), 0);
             addresses.push((self.image.append(&bytes)?, bytes.len()));
+            let name = format!("block{index}.expert{expert}");
+            self.report(format!("{name}.fc1"), float1[expert].0, &fc1, expert);
+            self.report(format!("{name}.fc2"), float2[expert].0, &fc2, expert);
         }
         Ok(ExpertsImage {
             gates,
@@ -226,21 +245,35 @@ impl Packer<'_> {
         })
     }
 
+    /// One layer; `steps` are those of its input and of each output channel.
     fn linear(
         &mut self,
+        name: &str,
         weight: ArrayView2<'_, f32>,
         bias: Option<ArrayView1<'_, f32>>,
-        input_step: f64,
-        output_steps: &[f64],
+        (input_step, output_steps): (f64, &[f64]),
     ) -> Result<LinearImage> {
         let layers = quantise_linear(&[(weight, bias)], input_step, output_steps)?;
         let bytes = pack_rows(self.arch, &layers.weights[0], &layers.parameters[0]);
+        self.report(name.to_string(), weight, &layers, 0);
         Ok(LinearImage {
             address: self.image.append(&bytes)?,
             inputs: weight.ncols() as u16,
             outputs: weight.nrows() as u16,
             scale: layers.scale,
         })
+    }
+
+    /// Compares the weights of one of some layers with what they were.
+    fn report(&mut self, name: String, float: ArrayView2<'_, f32>, layers: &QuantisedLayers, layer: usize) {
+        let mut tally = Tally::new(name, WEIGHT_BITS);
+        let rows = float.outer_iter().zip(layers.weights[layer].outer_iter());
+        for ((float, integer), &grid) in rows.zip(&layers.grids[layer]) {
+            for (&float, &integer) in float.iter().zip(integer) {
+                tally.add(f64::from(float), i64::from(integer), grid);
+            }
+        }
+        self.reports.push(tally.report());
     }
 
     fn norm(&mut self, norm: &Norm, output_step: f64) -> Result<NormImage> {

@@ -13,5 +13,5 @@ mod save;
 pub use class_map::class_map;
 pub use depth_map::depth_map;
 pub use raw::{class_indices, depth_16bit};
-pub use routing::{BlockRouting, RoutingView, routing};
+pub use routing::{RoutingPanel, RoutingView, routing};
 pub use save::save_png;

@@ -26,12 +26,12 @@ pub struct RoutingView<'a> {
     /// Name of the task.
     pub task: &'a str,
     /// Its MoE blocks in order.
-    pub blocks: Vec<BlockRouting>,
+    pub blocks: Vec<RoutingPanel>,
 }
 
 /// The routing in one MoE block.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BlockRouting {
+pub struct RoutingPanel {
     /// Index of the block in the network.
     pub block: usize,
     /// Rows and columns of patches.
@@ -112,7 +112,7 @@ impl Sheet {
         }
     }
 
-    fn draw_block(&self, canvas: &mut Canvas, x: u32, top: u32, block: &BlockRouting) {
+    fn draw_block(&self, canvas: &mut Canvas, x: u32, top: u32, block: &RoutingPanel) {
         canvas.text(x, top, &format!("block {}", block.block), FAINT);
         let y = top + CHARACTER + GAP;
         let (width, height) = grid_size(block);
@@ -132,7 +132,7 @@ impl Sheet {
     }
 
     /// The grid of first choices, one pixel per patch.
-    fn patches(&self, block: &BlockRouting) -> RgbImage {
+    fn patches(&self, block: &RoutingPanel) -> RgbImage {
         let (rows, columns) = block.grid;
         assert_eq!(block.first_choice.len(), rows * columns, "patches of block {}", block.block);
         RgbImage::from_fn(columns as u32, rows as u32, |x, y| {
@@ -193,12 +193,12 @@ impl Sheet {
 }
 
 /// Size of the drawn grid of a block in pixels.
-fn grid_size(block: &BlockRouting) -> (u32, u32) {
+fn grid_size(block: &RoutingPanel) -> (u32, u32) {
     fit((block.grid.1 as u32, block.grid.0 as u32), (PANEL_WIDTH, PANEL_MAX_HEIGHT))
 }
 
 /// Number of experts that a block speaks of.
-fn experts(block: &BlockRouting) -> usize {
+fn experts(block: &RoutingPanel) -> usize {
     let chosen = block.first_choice.iter().map(|expert| expert + 1).max().unwrap_or(0);
     chosen.max(block.tokens_per_expert.len())
 }
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     fn view(blocks: usize, grid: (usize, usize), experts: usize) -> RoutingView<'static> {
-        let block = |block| BlockRouting {
+        let block = |block| RoutingPanel {
             block,
             grid,
             first_choice: (0..grid.0 * grid.1).map(|patch| patch % experts).collect(),
@@ -248,7 +248,7 @@ mod tests {
     #[should_panic(expected = "patches of block 5")]
     fn a_grid_of_another_size_is_refused() {
         let block =
-            BlockRouting { block: 5, grid: (2, 2), first_choice: vec![0; 3], tokens_per_expert: vec![3] };
+            RoutingPanel { block: 5, grid: (2, 2), first_choice: vec![0; 3], tokens_per_expert: vec![3] };
         routing(&[RoutingView { task: "depth", blocks: vec![block] }]);
     }
 }

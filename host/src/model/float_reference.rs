@@ -143,20 +143,17 @@ pub fn run(
     let mut shared = Pass { model, observer, task: None };
     let mut residual = shared.embed(patches);
     for block in 0..fork {
-        shared.attention(block, &mut residual);
-        shared.feed_forward(block, &mut residual);
+        shared.block(block, &mut residual);
     }
-    if fork < model.blocks.len() {
-        shared.attention(fork, &mut residual);
-    }
+    let forked = (fork < model.blocks.len()).then(|| shared.attention_and_norm2(fork, &mut residual));
     let answer = |&task: &usize| {
         let mut pass = Pass { model, observer: &mut *shared.observer, task: Some(task) };
         let mut residual = residual.clone();
-        for block in fork..model.blocks.len() {
-            if block > fork {
-                pass.attention(block, &mut residual);
-            }
-            pass.feed_forward(block, &mut residual);
+        if let Some(normed) = &forked {
+            pass.feed_forward(fork, normed, &mut residual);
+        }
+        for block in fork + 1..model.blocks.len() {
+            pass.block(block, &mut residual);
         }
         pass.head(task, &residual)
     };
@@ -184,6 +181,18 @@ impl Pass<'_> {
         residual
     }
 
+    fn block(&mut self, index: usize, residual: &mut Array2<f32>) {
+        let normed = self.attention_and_norm2(index, residual);
+        self.feed_forward(index, &normed, residual);
+    }
+
+    fn attention_and_norm2(&mut self, index: usize, residual: &mut Array2<f32>) -> Array2<f32> {
+        self.attention(index, residual);
+        let normed = self.norm(&self.model.blocks[index].norm2, residual.view());
+        self.see(Some(index), Tensor::Norm2, &normed);
+        normed
+    }
+
     fn attention(&mut self, index: usize, residual: &mut Array2<f32>) {
         let Block { norm1, attention, .. } = &self.model.blocks[index];
         let block = Some(index);
@@ -204,12 +213,9 @@ impl Pass<'_> {
         self.see(block, Tensor::AfterAttention, residual);
     }
 
-    fn feed_forward(&mut self, index: usize, residual: &mut Array2<f32>) {
-        let Block { norm2, feed_forward, .. } = &self.model.blocks[index];
+    fn feed_forward(&mut self, index: usize, normed: &Array2<f32>, residual: &mut Array2<f32>) {
         let block = Some(index);
-        let normed = self.norm(norm2, residual.view());
-        self.see(block, Tensor::Norm2, &normed);
-        match feed_forward {
+        match &self.model.blocks[index].feed_forward {
             FeedForward::Dense(mlp) => *residual += &self.expert(mlp, block, None, normed.view()),
             FeedForward::Experts { gates, experts } => {
                 let task = self.task.expect("gates belong to tasks");
@@ -217,7 +223,7 @@ impl Pass<'_> {
                 self.see(block, Tensor::GateLogits, &logits);
                 let routing = choose(&logits, self.model.config.top_k);
                 self.observer.routing(task, index, &routing);
-                self.mixture(experts, index, &routing, &normed, residual);
+                self.mixture(experts, index, &routing, normed, residual);
             }
         }
         self.see(block, Tensor::Out, residual);

@@ -23,6 +23,8 @@ pub struct QuantisedLayers {
     pub weights: Vec<Array2<i8>>,
     /// Parameters of each layer's output channels.
     pub parameters: Vec<Vec<Parameter>>,
+    /// Value of one weight step of each layer's output channels.
+    pub grids: Vec<Vec<f64>>,
     /// Shifts of all of them.
     pub scale: Requantise,
 }
@@ -60,11 +62,13 @@ pub fn quantise_linear(
     let mut quantised = QuantisedLayers {
         weights: Vec::new(),
         parameters: Vec::new(),
+        grids: Vec::new(),
         scale: Requantise { bias_shift, shift },
     };
     for (weight, bias) in layers {
         let mut integers = Array2::zeros(weight.raw_dim());
         let mut parameters = Vec::with_capacity(output_steps.len());
+        let mut grids = Vec::with_capacity(output_steps.len());
         for (channel, (row, &output)) in weight.outer_iter().zip(output_steps).enumerate() {
             let multiplier = (finest(row, output) * unit).ceil();
             let grid = multiplier / unit * output / input_step;
@@ -72,8 +76,10 @@ pub fn quantise_linear(
             let bias = bias.map_or(0.0, |bias| f64::from(bias[channel]));
             let bias = (bias / output * f64::from(shift as i32 - bias_shift as i32).exp2()).round();
             parameters.push(Parameter { multiplier: multiplier as i32, bias: bias as i32 });
+            grids.push(grid);
         }
         quantised.weights.push(integers);
+        quantised.grids.push(grids);
         quantised.parameters.push(parameters);
     }
     Ok(quantised)

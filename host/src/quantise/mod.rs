@@ -2,8 +2,10 @@
 
 mod calibrate;
 mod layers;
+mod report;
 mod scales;
 
 pub use calibrate::{Ranges, calibrate};
 pub use layers::{QuantisedLayers, QuantisedNorm, quantise_linear, quantise_norm};
+pub use report::{Tally, TensorReport};
 pub use scales::{BlockScales, Ratio, Scales};
