@@ -137,12 +137,15 @@ struct Header {
 }
 
 impl Header {
+    /// Where the image starts. Saturates: lengths that do not fit 64 bits match no file.
     fn image_offset(&self) -> u64 {
-        (HEADER_BYTES as u64 + self.manifest_bytes).next_multiple_of(IMAGE_ALIGNMENT)
+        let manifest_end = self.manifest_bytes.saturating_add(HEADER_BYTES as u64);
+        manifest_end.checked_next_multiple_of(IMAGE_ALIGNMENT).unwrap_or(u64::MAX)
     }
 
+    /// Length of the whole file. Saturates.
     fn file_bytes(&self) -> u64 {
-        self.image_offset() + self.image_bytes
+        self.image_offset().saturating_add(self.image_bytes)
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -183,7 +186,7 @@ impl Header {
     /// Checks that the parts tile the file.
     fn checked(self, bytes: &[u8]) -> Result<Self, ArtifactError> {
         let length = bytes.len() as u64;
-        if self.manifest_bytes > length || self.image_bytes > length || self.file_bytes() != length {
+        if self.file_bytes() != length {
             let Self { manifest_bytes, image_bytes } = self;
             let parts = format!("manifest of {manifest_bytes} and image of {image_bytes} bytes in {length}");
             return Err(ArtifactError::Header(parts));

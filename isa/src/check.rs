@@ -1,11 +1,12 @@
 //! What makes a program legal.
 //!
 //! A program is untrusted until it passes [`check`]: every operand is in
-//! range, every address lies inside its memory, nothing is read that was not
-//! written before, memory is written only in the window granted for it, and
-//! no descriptor touches what an earlier one may still be writing unless it
-//! waits. A device that executes a checked program needs no check of its own
-//! to stay inside its memories; none of its accumulators can overflow.
+//! range, every address lies inside its memory, nothing is read on the chip
+//! that was not written before, memory is written only in the window granted
+//! for it, weights come from the image, and no descriptor touches what an
+//! earlier one may still be using unless it waits. A device that executes a
+//! checked program needs no check of its own to stay inside its memories; none
+//! of its accumulators can overflow.
 
 mod footprint;
 mod operands;
@@ -56,17 +57,19 @@ pub fn decode(program: &[u8]) -> Result<Vec<Descriptor>, ProgramError> {
     descriptors.iter().enumerate().map(decode).collect()
 }
 
-/// Checks a whole program for a device of the given sizes.
+const ONE_END: &str = "a program has exactly one `end`, its last descriptor";
+
+/// Checks a whole program for a device of the given sizes, which must be valid
+/// ([`ArchConfig::validate`]).
 pub fn check(arch: &ArchConfig, window: MemoryWindow, program: &[Descriptor]) -> Result<(), ProgramError> {
+    if program.is_empty() {
+        return Err(ProgramError { index: 0, reason: ONE_END.into() });
+    }
     let mut checker = Checker::new(arch, window);
     for (index, descriptor) in program.iter().enumerate() {
         let last = index + 1 == program.len();
         let end = matches!(descriptor.operation, Operation::End(_));
-        let result = if end == last {
-            checker.step(descriptor)
-        } else {
-            Err("a program has exactly one `end`, its last descriptor".to_string())
-        };
+        let result = if end == last { checker.step(descriptor) } else { Err(ONE_END.into()) };
         result.map_err(|reason| ProgramError { index, reason })?;
     }
     Ok(())
@@ -124,12 +127,15 @@ impl<'a> Checker<'a> {
         footprint.needed().try_for_each(|region| self.check_inside(region))?;
         footprint.changed().try_for_each(|region| self.check_inside(region))?;
         footprint.changed().try_for_each(|region| self.check_writable(region))?;
+        let copy = matches!(descriptor.operation, Operation::Copy(_));
+        footprint.reads.iter().try_for_each(|region| self.check_source(region, copy))?;
         footprint.needed().try_for_each(|region| self.check_written(region))?;
         if let Some(region) = footprint.self_conflict() {
             return Err(format!("would change {region} while it is still read or written"));
         }
         self.check_queues(&descriptor.operation)?;
-        footprint.changed().for_each(|region| self.mark_written(region));
+        footprint.results().for_each(|region| self.mark(region, true));
+        footprint.scratch.iter().for_each(|region| self.mark(region, false));
         self.check_hazards(descriptor.wait, footprint)
     }
 
@@ -140,7 +146,7 @@ impl<'a> Checker<'a> {
             Space::Residual => u64::from(self.arch.residual_words),
         };
         if region.end() > size {
-            return Err(format!("{region} lies outside its {size}"));
+            return Err(format!("{region} lie outside its {size}"));
         }
         Ok(())
     }
@@ -149,6 +155,22 @@ impl<'a> Checker<'a> {
         let writable = self.window.writable_bytes;
         if region.space == Space::Memory && region.end() > writable {
             return Err(format!("{region} would be written, writable memory ends at {writable}"));
+        }
+        Ok(())
+    }
+
+    /// Weights and parameters come from the image; a copy reads either part of
+    /// memory, but not across their boundary: a device may keep them apart.
+    fn check_source(&self, region: &Region, copy: bool) -> Reason {
+        let image = self.window.writable_bytes;
+        if region.space != Space::Memory || region.start >= image {
+            return Ok(());
+        }
+        if !copy {
+            return Err(format!("{region} hold weights, but the image starts at {image}"));
+        }
+        if region.end() > image {
+            return Err(format!("{region} lie across the start of the image at {image}"));
         }
         Ok(())
     }
@@ -168,13 +190,14 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn mark_written(&mut self, region: &Region) {
+    /// Notes that a region holds results, or nothing that may be read.
+    fn mark(&mut self, region: &Region, holds_results: bool) {
         let written = match region.space {
             Space::Memory => return,
             Space::Scratchpad => &mut self.scratchpad_written,
             Space::Residual => &mut self.residual_written,
         };
-        written[region.start as usize..region.end() as usize].fill(true);
+        written[region.start as usize..region.end() as usize].fill(holds_results);
     }
 
     fn check_hazards(&mut self, wait: bool, footprint: Footprint) -> Reason {
@@ -218,6 +241,9 @@ impl<'a> Checker<'a> {
             self.routed.clear();
             self.queue_nodes = 0;
             self.routed_experts = experts;
+        }
+        if append && self.routed.is_empty() {
+            return Err("appends to queues that no route has filled".into());
         }
         if experts != self.routed_experts {
             return Err(format!(

@@ -284,3 +284,6 @@ fn fold_value_bias(mut proj: Linear, value_bias: &Array1<f32>) -> Linear {
     }
     proj
 }
+
+#[cfg(test)]
+mod tests;

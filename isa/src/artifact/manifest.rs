@@ -1,5 +1,7 @@
 //! The manifest of an artifact: what its image holds and how to use it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -8,6 +10,8 @@ use crate::check::MAX_DESCRIPTORS;
 use crate::descriptor::{BYTES, Space};
 use crate::packing::ADDRESS_ALIGNMENT;
 
+/// Most programs of an artifact: bounds the time that checking takes.
+const MAX_PROGRAMS: usize = 64;
 /// Most bytes of device memory an artifact may ask for: addresses have 32 bits.
 const MAX_MEMORY_BYTES: u64 = 1 << 32;
 /// Most bytes of it that may be writable: bounds what a software device allocates.
@@ -155,9 +159,13 @@ impl Manifest {
             return item(format!("image of {image_bytes} bytes exceeds {MAX_MEMORY_BYTES} bytes of memory"));
         }
         let Input { address, patches, values } = self.input;
-        self.check_writable("input", address, 2 * u64::from(patches) * u64::from(values))?;
-        if self.programs.is_empty() {
-            return item("no program".into());
+        self.check_rows("input", address, patches, values, 2 * u64::from(values))?;
+        if !(1..=MAX_PROGRAMS).contains(&self.programs.len()) {
+            return item(format!("{} programs, allowed are 1 to {MAX_PROGRAMS}", self.programs.len()));
+        }
+        let mut names = BTreeSet::new();
+        if let Some(program) = self.programs.iter().find(|program| !names.insert(&program.name)) {
+            return item(format!("two programs are called `{}`", program.name));
         }
         self.programs.iter().try_for_each(|program| self.check_program(program, image_bytes))
     }
@@ -185,32 +193,32 @@ impl Manifest {
 
     fn check_output(&self, output: &Output) -> Result<(), ManifestError> {
         let what = format!("output of `{}`", output.task);
-        self.check_rows(&what, output.address, output.patches, output.channels, output.stride)?;
+        self.check_rows(&what, output.address, output.patches, output.channels, output.stride.into())?;
         check_scale(&what, output.scale)
     }
 
     fn check_routing(&self, routing: &Routing) -> Result<(), ManifestError> {
         let what = format!("routing of `{}` in block {}", routing.task, routing.block);
-        self.check_rows(&what, routing.address, routing.tokens, routing.experts, routing.stride)?;
+        self.check_rows(&what, routing.address, routing.tokens, routing.experts, routing.stride.into())?;
         if routing.top_k == 0 || routing.top_k > routing.experts {
             return item(format!("{what}: top {} of {} experts", routing.top_k, routing.experts));
         }
         Ok(())
     }
 
-    /// `rows` rows of `columns` s16 values in writable memory.
+    /// `rows` rows of `columns` s16 values in writable memory, `stride` bytes apart.
     fn check_rows(
         &self,
         what: &str,
         address: u64,
         rows: u32,
         columns: u32,
-        stride: u32,
+        stride: u64,
     ) -> Result<(), ManifestError> {
-        if rows == 0 || columns == 0 || u64::from(stride) < 2 * u64::from(columns) {
+        if rows == 0 || columns == 0 || stride < 2 * u64::from(columns) {
             return item(format!("{what}: {rows} rows of {columns} values every {stride} bytes"));
         }
-        self.check_writable(what, address, u64::from(rows) * u64::from(stride))
+        self.check_writable(what, address, u64::from(rows).saturating_mul(stride))
     }
 
     fn check_writable(&self, what: &str, address: u64, bytes: u64) -> Result<(), ManifestError> {
@@ -222,14 +230,16 @@ impl Manifest {
     }
 
     fn check_view(&self, view: &TensorView) -> Result<(), ManifestError> {
-        let name = &view.name;
+        let TensorView { ref name, tokens, channels, .. } = *view;
+        if tokens == 0 || channels == 0 {
+            return item(format!("tensor `{name}`: {tokens} tokens of {channels} channels"));
+        }
         let size = match view.space {
             Space::Scratchpad => self.arch.scratchpad_words,
             Space::Residual => self.arch.residual_words,
             Space::Memory => return item(format!("tensor `{name}` in memory cannot be looked at")),
         };
-        let (rows, row) =
-            if view.transposed { (view.channels, view.tokens) } else { (view.tokens, view.channels) };
+        let (rows, row) = if view.transposed { (channels, tokens) } else { (tokens, channels) };
         let words = u64::from(rows) * u64::from(self.arch.words(row));
         if u64::from(view.address) + words > u64::from(size) {
             return item(format!(
@@ -238,8 +248,8 @@ impl Manifest {
             ));
         }
         let heads = view.scales.len();
-        if heads == 0 || !(view.channels as usize).is_multiple_of(heads) {
-            return item(format!("tensor `{name}`: {heads} scales for {} channels", view.channels));
+        if heads == 0 || !(channels as usize).is_multiple_of(heads) {
+            return item(format!("tensor `{name}`: {heads} scales for {channels} channels"));
         }
         view.scales.iter().try_for_each(|&scale| check_scale(name, scale))
     }

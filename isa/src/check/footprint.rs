@@ -40,6 +40,9 @@ pub struct Footprint {
     pub writes: Vec<Region>,
     /// Replaced in place: each word is read before it is written.
     pub updates: Vec<Region>,
+    /// Room for values of its own: written, and not to be read afterwards,
+    /// because what stands there depends on the device.
+    pub scratch: Vec<Region>,
 }
 
 impl Footprint {
@@ -63,6 +66,7 @@ impl Footprint {
         self.reads.extend(other.reads);
         self.writes.extend(other.writes);
         self.updates.extend(other.updates);
+        self.scratch.extend(other.scratch);
     }
 
     /// Regions whose old content matters.
@@ -70,9 +74,14 @@ impl Footprint {
         self.reads.iter().chain(&self.updates)
     }
 
+    /// Regions that later descriptors may read.
+    pub fn results(&self) -> impl Iterator<Item = &Region> {
+        self.writes.iter().chain(&self.updates)
+    }
+
     /// Regions whose content changes.
     pub fn changed(&self) -> impl Iterator<Item = &Region> {
-        self.writes.iter().chain(&self.updates)
+        self.results().chain(&self.scratch)
     }
 
     /// The first region of `later` that must not be touched while `self` is in progress.
@@ -152,7 +161,7 @@ impl Footprint {
         self.read(Space::Scratchpad, experts.input, words);
         let weights = u64::from(experts.experts) * u64::from(experts.stride);
         self.read(Space::Memory, experts.weights, weights);
-        self.write(Space::Scratchpad, experts.hidden, hidden);
+        self.scratch.push(Region { space: Space::Scratchpad, start: experts.hidden.into(), length: hidden });
         self.update(Space::Residual, experts.residual, words);
     }
 

@@ -1,0 +1,313 @@
+//! The `edge-moe` command as a user meets it.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use common::{pictures, random_model, root};
+use edge_moe::draw::save_png;
+use edge_moe::model::{sample_shapes, write_safetensors};
+use edge_moe::picture;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A directory with a small random model and pictures.
+struct Bench {
+    directory: TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let bench = Self { directory: tempfile::tempdir().unwrap() };
+        let model = random_model(sample_shapes::mixture(), 31);
+        write_safetensors(&model, &bench.path("model.safetensors")).unwrap();
+        std::fs::create_dir(bench.path("pictures")).unwrap();
+        for (index, picture) in pictures(&model.config, 3).iter().enumerate() {
+            save_png(&bench.path(&format!("pictures/{index}.png")), picture).unwrap();
+        }
+        bench
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Runs the command in the directory; arguments are separated by blanks.
+    fn run(&self, arguments: &str) -> Outcome {
+        let mut command = Command::cargo_bin("edge-moe").unwrap();
+        let output = command.current_dir(self.directory.path()).args(arguments.split(' ')).output().unwrap();
+        Outcome {
+            code: output.status.code().expect("the command was not killed"),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    fn compile(&self) {
+        self.run("compile model.safetensors --arch edge --calibrate pictures -o model.emoe").succeeded();
+    }
+
+    /// Names of all files, sorted.
+    fn files(&self, directory: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path(directory)).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+struct Outcome {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Outcome {
+    #[track_caller]
+    fn succeeded(self) -> String {
+        assert_eq!(self.code, 0, "{}", self.stderr);
+        self.stdout
+    }
+
+    #[track_caller]
+    fn json(self) -> Value {
+        serde_json::from_str(&self.succeeded()).unwrap()
+    }
+
+    /// Failed with this code and one message that starts so, and printed no result.
+    #[track_caller]
+    fn refused(self, code: i32, message: &str) {
+        assert_eq!(self.code, code, "{}", self.stderr);
+        assert_eq!(self.stdout, "");
+        let errors: Vec<&str> = self.stderr.lines().filter_map(|line| line.strip_prefix("error: ")).collect();
+        assert!(errors.len() == 1 && errors[0].starts_with(message), "{}", self.stderr);
+    }
+}
+
+#[test]
+fn compiled_models_answer_pictures_of_any_format_and_size() {
+    let bench = Bench::new();
+    bench.compile();
+    let large = image::imageops::resize(
+        &picture::read(&bench.path("pictures/1.png")).unwrap(),
+        77,
+        201,
+        image::imageops::FilterType::Triangle,
+    );
+    large.save(bench.path("large.jpg")).unwrap();
+    let report = bench.run("run model.emoe pictures/0.png large.jpg --out answers --json").json();
+    assert_eq!(report["version"], 1);
+    assert_eq!(report["arch"], "edge");
+    assert_eq!(report["device"], "software device");
+    assert_eq!(report["pictures"][1]["picture"], "large.jpg");
+    let routing = report["pictures"][0]["routing"].as_array().unwrap();
+    assert_eq!(routing.len(), 4);
+    let tokens: u64 =
+        routing[0]["tokens_per_expert"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).sum();
+    assert_eq!(tokens, 2 * 9);
+    let endings = ["depth.map.png", "depth.png", "routing.png", "semseg.map.png", "semseg.png"];
+    let expected: Vec<String> =
+        ["0", "large"].iter().flat_map(|stem| endings.map(|ending| format!("{stem}.{ending}"))).collect();
+    assert_eq!(bench.files("answers"), expected);
+    let map = image::open(bench.path("answers/large.semseg.map.png")).unwrap();
+    assert_eq!((map.width(), map.height()), (16, 8));
+}
+
+#[test]
+fn weights_and_artifact_give_the_same_files() {
+    let bench = Bench::new();
+    bench.compile();
+    let direct = "run model.safetensors pictures/2.png --calibrate pictures --arch zcu102 --out direct";
+    bench.run(direct).succeeded();
+    bench.run("run model.emoe pictures/2.png --out compiled").succeeded();
+    assert_eq!(bench.files("direct"), bench.files("compiled"));
+    for name in bench.files("direct") {
+        let read = |directory: &str| std::fs::read(bench.path(directory).join(&name)).unwrap();
+        assert!(read("direct") == read("compiled"), "{name}");
+    }
+}
+
+#[test]
+fn one_task_can_be_asked_for() {
+    let bench = Bench::new();
+    bench.compile();
+    let text = bench.run("run model.emoe pictures/0.png --task depth --out answers").succeeded();
+    assert!(text.contains("depth: ") && !text.contains("semseg"), "{text}");
+    assert_eq!(bench.files("answers"), ["0.depth.map.png", "0.depth.png", "0.routing.png"]);
+    bench
+        .run("run model.emoe pictures/0.png --task flow")
+        .refused(2, "task `flow`: the model does not answer it");
+    assert!(!bench.path("out").exists());
+}
+
+#[test]
+fn threads_do_not_change_an_artifact() {
+    let bench = Bench::new();
+    for threads in [1, 2] {
+        let file = format!("{threads}.emoe");
+        bench
+            .run(&format!(
+                "--threads {threads} compile model.safetensors --arch tiny --calibrate pictures -o {file}"
+            ))
+            .succeeded();
+    }
+    let read = |name: &str| std::fs::read(bench.path(name)).unwrap();
+    assert!(read("1.emoe") == read("2.emoe"));
+}
+
+#[test]
+fn compiling_reports_every_tensor() {
+    let bench = Bench::new();
+    let report =
+        bench.run("compile model.safetensors --arch edge --calibrate pictures -o model.emoe --json").json();
+    assert_eq!((&report["version"], &report["calibration_pictures"]), (&1.into(), &3.into()));
+    // Patch embedding, 4 blocks of query, key, value, proj; 2 of fc1, fc2; 2 of 2 gates and 4 experts; heads.
+    assert_eq!(report["weights"].as_array().unwrap().len(), 1 + 16 + 4 + 2 * (2 + 8) + 2);
+    for tensor in report["weights"].as_array().unwrap() {
+        assert_eq!(tensor["saturated"], 0, "{tensor}");
+        assert!(tensor["sqnr_db"].as_f64().unwrap() > 40.0, "{tensor}");
+    }
+    let activations = report["activations"].as_array().unwrap();
+    assert!(activations.iter().any(|tensor| tensor["name"] == "semseg.block3.out"));
+    for tensor in activations {
+        assert!(tensor["sqnr_db"].as_f64().unwrap() > 20.0, "{tensor}");
+    }
+    assert_eq!(report["programs"][0]["interleaved_tasks"], 2);
+}
+
+#[test]
+fn evaluation_puts_integer_and_float_side_by_side() {
+    let bench = Bench::new();
+    let root = root();
+    let samples = root.join("samples/street");
+    std::fs::create_dir(bench.path("scenes")).unwrap();
+    for name in ["000.png", "000.class.png", "000.depth.png", "001.png", "001.class.png", "001.depth.png"] {
+        std::fs::copy(samples.join(name), bench.path("scenes").join(name)).unwrap();
+    }
+    let model = root.join("models/m3vit-street-small.f16.safetensors");
+    let model = model.display();
+    let report = bench.run(&format!("eval {model} scenes --json")).json();
+    assert_eq!((&report["version"], &report["scenes"]), (&1.into(), &2.into()));
+    for side in ["float", "integer"] {
+        for key in ["miou", "pixel_accuracy", "depth_rmse_m"] {
+            assert!(report[side][key].as_f64().unwrap() > 0.0, "{side} {key}");
+        }
+    }
+    assert!(report["expert_sets_changed"].as_f64().unwrap() < 0.05);
+
+    bench.run(&format!("compile {model} --arch edge --calibrate scenes -o street.emoe")).succeeded();
+    let alone = bench.run("eval street.emoe scenes --json").json();
+    assert_eq!((&alone["float"], &alone["expert_sets_changed"]), (&Value::Null, &Value::Null));
+    assert_eq!(alone["integer"], report["integer"]);
+    let both = bench.run(&format!("eval street.emoe scenes --json --float {model}")).json();
+    assert_eq!(both, report);
+    bench
+        .run("eval street.emoe scenes --float model.safetensors")
+        .refused(2, "model.safetensors: is another network than the compiled model");
+
+    std::fs::remove_file(bench.path("scenes/001.depth.png")).unwrap();
+    bench.run("eval street.emoe scenes").refused(3, "scenes/001.depth.png: cannot be read");
+}
+
+#[test]
+fn inspection_lists_what_is_inside() {
+    let bench = Bench::new();
+    bench.compile();
+    let text = bench.run("inspect model.emoe").succeeded();
+    for part in
+        ["edge: 16 lanes of 16 multipliers", "program `all`", "2 tasks interleaved", "block 3 experts"]
+    {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let contents = bench.run("inspect model.emoe --json --program depth").json();
+    assert_eq!(contents["programs"].as_array().unwrap().len(), 1);
+    let steps = contents["programs"][0]["steps"].as_array().unwrap();
+    assert_eq!(steps.last().unwrap()["operation"], "end");
+    assert_eq!(steps[0]["operands"]["source_space"], "memory");
+    bench.run("inspect model.emoe --program flow").refused(2, "program `flow`: is not in the file");
+    bench.run("inspect model.safetensors").refused(3, "model.safetensors: does not start with the magic");
+}
+
+#[test]
+fn impossible_requests_are_refused() {
+    let bench = Bench::new();
+    bench.compile();
+    bench
+        .run("compile model.safetensors --arch huge --calibrate pictures -o x.emoe")
+        .refused(2, "architecture `huge`: is not known");
+    bench.run("run model.emoe pictures/0.png --arch edge").refused(2, "model.emoe: is compiled already");
+    std::fs::create_dir(bench.path("other")).unwrap();
+    std::fs::copy(bench.path("pictures/0.png"), bench.path("other/0.png")).unwrap();
+    bench
+        .run("run model.emoe pictures/0.png other/0.png")
+        .refused(2, "other/0.png: would write the same files as pictures/0.png");
+    assert_eq!(bench.run("run model.emoe").code, 2);
+    assert_eq!(bench.run("fly").code, 2);
+}
+
+#[test]
+fn unusable_inputs_are_named_and_nothing_is_written() {
+    let bench = Bench::new();
+    bench.compile();
+    std::fs::create_dir(bench.path("empty")).unwrap();
+    std::fs::write(bench.path("text.png"), "not a picture").unwrap();
+    let weights = std::fs::read(bench.path("model.safetensors")).unwrap();
+    std::fs::write(bench.path("cut.safetensors"), &weights[..weights.len() / 2]).unwrap();
+    let artifact = std::fs::read(bench.path("model.emoe")).unwrap();
+    std::fs::write(bench.path("cut.emoe"), &artifact[..artifact.len() / 2]).unwrap();
+    let mut flipped = artifact;
+    let last = flipped.len() - 1;
+    flipped[last] ^= 1;
+    std::fs::write(bench.path("flipped.emoe"), &flipped).unwrap();
+    let before = bench.files(".");
+    let cases = [
+        ("run model.emoe missing.png", "missing.png: cannot be read"),
+        ("run model.emoe text.png", "text.png: is not a readable picture"),
+        ("run cut.emoe pictures/0.png", "cut.emoe: is "),
+        ("run flipped.emoe pictures/0.png", "flipped.emoe: is damaged: checksum"),
+        ("run missing.emoe pictures/0.png", "missing.emoe: cannot be read"),
+        ("run cut.safetensors pictures/0.png", "cut.safetensors: is not a safetensors file"),
+        (
+            "compile cut.safetensors --arch edge --calibrate pictures -o x.emoe",
+            "cut.safetensors: is not a safetensors file",
+        ),
+        ("compile model.safetensors --arch edge --calibrate empty -o x.emoe", "empty: contains no pictures"),
+        ("compile model.safetensors --arch edge --calibrate nowhere -o x.emoe", "nowhere: cannot be read"),
+        ("eval model.emoe empty", "empty: contains no pictures"),
+        ("eval model.emoe pictures", "pictures/0.class.png: cannot be read"),
+        ("inspect text.png", "text.png: does not start with the magic"),
+    ];
+    for (arguments, message) in cases {
+        bench.run(arguments).refused(3, message);
+    }
+    let mut after = bench.files(".");
+    after.retain(|name| name != "out");
+    assert_eq!(before, after);
+    assert!(!bench.path("out").exists() || bench.files("out").is_empty());
+}
+
+#[test]
+fn results_that_cannot_be_written_are_named() {
+    let bench = Bench::new();
+    bench.compile();
+    bench
+        .run("compile model.safetensors --arch edge --calibrate pictures -o no/such/place.emoe")
+        .refused(4, "no/such/place.emoe: cannot be written");
+    bench.run("run model.emoe pictures/0.png --out model.emoe").refused(4, "model.emoe: cannot be written");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let bench = Bench::new();
+    bench.compile();
+    let binary = Path::new(env!("CARGO_BIN_EXE_edge-moe"));
+    let status = std::process::Command::new("sh")
+        .arg("-c")
+        .arg(format!("set -o pipefail 2>/dev/null; {} inspect model.emoe | true", binary.display()))
+        .current_dir(bench.directory.path())
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&status.stderr), "");
+}

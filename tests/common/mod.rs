@@ -1,0 +1,78 @@
+//! What several whole-system tests need.
+#![allow(dead_code, reason = "each test uses some of it")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use edge_moe::compile::compile;
+use edge_moe::compiled::CompiledModel;
+use edge_moe::device::SoftwareDevice;
+use edge_moe::model::{Depths, Model, ModelConfig, float_reference, random};
+use edge_moe::picture;
+use edge_moe::quantise::calibrate;
+use edge_moe::runtime::{Answers, Runtime};
+use edge_moe_isa::arch::ArchConfig;
+use image::{Rgb, RgbImage};
+use ndarray::Array2;
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A random network.
+pub fn random_model((config, depths): (ModelConfig, Depths), seed: u64) -> Model {
+    random(&config, depths, seed).unwrap()
+}
+
+/// Pictures of the network's size: smooth colour gradients with a bright
+/// rectangle, different for each index.
+pub fn pictures(config: &ModelConfig, count: usize) -> Vec<RgbImage> {
+    let (width, height) = (config.image_width as u32, config.image_height as u32);
+    let picture = |index: u32| {
+        RgbImage::from_fn(width, height, |x, y| {
+            let inside = (x / 5 + index) % 4 == 0 && (y / 3 + index) % 3 == 0;
+            let level = |phase: u32| (x * (7 + phase) + y * (13 - phase) + index * 41 * (phase + 1)) as u8;
+            if inside { Rgb([250, 240 - 9 * index as u8, 16]) } else { Rgb([level(0), level(1), level(2)]) }
+        })
+    };
+    (0..count as u32).map(picture).collect()
+}
+
+/// The sample pictures.
+pub fn street_pictures(count: usize) -> Vec<RgbImage> {
+    let paths = picture::list_directory(&root().join("samples/street")).unwrap();
+    paths[..count].iter().map(|path| picture::read(path).unwrap()).collect()
+}
+
+/// Compiles a model with scales from `calibration`.
+pub fn compile_for(model: &Model, arch: &ArchConfig, calibration: &[RgbImage]) -> Arc<CompiledModel> {
+    let ranges = calibrate(model, calibration, &|| ());
+    let compilation =
+        compile(model, arch, &ranges, calibration.len()).unwrap_or_else(|error| panic!("{error}"));
+    CompiledModel::from_bytes(compilation.artifact).unwrap()
+}
+
+/// Runs every task of a picture.
+pub fn run(model: &Arc<CompiledModel>, picture: &RgbImage) -> Answers {
+    let mut runtime = Runtime::new(SoftwareDevice::new(), Arc::clone(model)).unwrap();
+    let program = runtime.program_for(None).unwrap();
+    runtime.run(picture, program).unwrap()
+}
+
+/// The float reference's heads of every task.
+pub fn run_float(model: &Model, picture: &RgbImage) -> Vec<Array2<f32>> {
+    let tasks: Vec<usize> = (0..model.config.tasks.len()).collect();
+    float_reference::run(model, &picture::patches(picture, model.config.patch), &tasks, &mut ())
+}
+
+/// Signal to noise ratio of the answers against the float reference, in dB; the worst task counts.
+pub fn worst_snr_db(answers: &Answers, float: &[Array2<f32>]) -> f64 {
+    let snr = |(output, float): (&edge_moe::runtime::TaskOutput, &Array2<f32>)| {
+        let got = output.dequantised();
+        let noise: f64 = got.iter().zip(float).map(|(a, b)| f64::from(a - b).powi(2)).sum();
+        let signal: f64 = float.iter().map(|b| f64::from(*b).powi(2)).sum();
+        10.0 * (signal / noise).log10()
+    };
+    answers.outputs.iter().zip(float).map(snr).fold(f64::INFINITY, f64::min)
+}
