@@ -165,7 +165,7 @@ fn fewer_tokens_than_lanes_are_enough() {
 fn extreme_pictures_answer_like_the_float_reference() {
     let model = random_model(sample_shapes::mixture(), 28);
     let calibration = pictures(&model.config, 4);
-    let patch = |x: u32, y: u32| if (x / 8 + y / 8) % 2 == 0 { Rgb([255; 3]) } else { Rgb([0; 3]) };
+    let patch = |x: u32, y: u32| if (x / 8 + y / 8).is_multiple_of(2) { Rgb([255; 3]) } else { Rgb([0; 3]) };
     let checkerboard = RgbImage::from_fn(32, 16, patch);
     let answers = run_everywhere(&model, &calibration, &checkerboard);
     let snr = worst_snr_db(&answers, &run_float(&model, &checkerboard));

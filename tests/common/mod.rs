@@ -31,7 +31,7 @@ pub fn pictures(config: &ModelConfig, count: usize) -> Vec<RgbImage> {
     let (width, height) = (config.image_width as u32, config.image_height as u32);
     let picture = |index: u32| {
         RgbImage::from_fn(width, height, |x, y| {
-            let inside = (x / 5 + index) % 4 == 0 && (y / 3 + index) % 3 == 0;
+            let inside = (x / 5 + index).is_multiple_of(4) && (y / 3 + index).is_multiple_of(3);
             let level = |phase: u32| (x * (7 + phase) + y * (13 - phase) + index * 41 * (phase + 1)) as u8;
             if inside { Rgb([250, 240 - 9 * index as u8, 16]) } else { Rgb([level(0), level(1), level(2)]) }
         })

@@ -156,13 +156,13 @@ pub struct Provenance {
 /// A fully connected layer, y = W·x + b.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Linear {
-    /// W, shape [out, in].
+    /// W, shape `[out, in]`.
     pub weight: Array2<f32>,
-    /// b, shape [out].
+    /// b, shape `[out]`.
     pub bias: Array1<f32>,
 }
 
-/// Gain and offset of a LayerNorm, each of shape [D].
+/// Gain and offset of a LayerNorm, each of shape `[D]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Norm {
     /// Multiplies the normalised value.
@@ -180,9 +180,9 @@ pub struct Norm {
 pub struct Attention {
     /// Queries.
     pub query: Linear,
-    /// Weights of the keys, shape [D, D].
+    /// Weights of the keys, shape `[D, D]`.
     pub key: Array2<f32>,
-    /// Weights of the values, shape [D, D].
+    /// Weights of the values, shape `[D, D]`.
     pub value: Array2<f32>,
     /// Output projection.
     pub proj: Linear,
@@ -204,7 +204,7 @@ pub enum FeedForward {
     Dense(Expert),
     /// A mixture of experts.
     Experts {
-        /// One gate per task, each of shape [E, D], no bias.
+        /// One gate per task, each of shape `[E, D]`, no bias.
         gates: Vec<Array2<f32>>,
         /// The experts, shared by all tasks.
         experts: Vec<Expert>,
@@ -241,7 +241,7 @@ pub struct Model {
     /// Patch embedding; input columns run over channel, row, column inside the patch,
     /// input values are pixel / 256.
     pub patch_embed: Linear,
-    /// Positional embedding, shape [T, D], with the cls token added into row 0.
+    /// Positional embedding, shape `[T, D]`, with the cls token added into row 0.
     pub position: Array2<f32>,
     /// The transformer blocks in order.
     pub blocks: Vec<Block>,
