@@ -96,12 +96,12 @@ pub fn execute(arguments: &Arguments) -> Result<()> {
     let loaded = load(&arguments.model, &arguments.compile, &arguments.pictures)?;
     let mut runtime = Runtime::new(SoftwareDevice::new(), loaded.compiled)?;
     let program = runtime.program_for(arguments.task.as_deref())?;
-    std::fs::create_dir_all(&arguments.out).map_err(|cause| Error::writing(&arguments.out, cause))?;
     let mut pictures = Vec::new();
     let bar = progress::bar("running", stems.len());
     for (path, stem) in arguments.pictures.iter().zip(&stems) {
         let picture = picture::read(path)?;
         let answers = runtime.run(&picture, program)?;
+        std::fs::create_dir_all(&arguments.out).map_err(|cause| Error::writing(&arguments.out, cause))?;
         let config = &runtime.model().card().config;
         let writer = Writer { config, picture: &picture, prefix: &arguments.out.join(stem) };
         pictures.push(writer.write(path, &answers)?);
