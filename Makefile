@@ -14,13 +14,13 @@ OUT     ?= out
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 APT  := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
-.PHONY: run test lint bench docs setup
+.PHONY: run test lint bench docs setup setup-rtl
 
 run: setup
 	cargo build --release --bin edge-moe
 	target/release/edge-moe run $(MODEL) $(PICTURE) --calibrate samples/street --out $(OUT)
 
-test: setup
+test: setup-rtl
 	cargo test --workspace
 	cargo test --release --package edge-moe --test determinism
 
@@ -38,3 +38,7 @@ docs: setup
 setup:
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs" >&2; exit 1; }
 	@command -v cc >/dev/null || { $(APT) update && $(APT) install --yes build-essential; }
+
+setup-rtl: setup
+	@command -v verilator >/dev/null && command -v g++ >/dev/null && test -e /usr/include/zlib.h \
+		|| { $(APT) update && $(APT) install --yes verilator g++ zlib1g-dev; }

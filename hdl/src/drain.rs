@@ -1,0 +1,191 @@
+//! The drain: results of the lanes as whole words.
+//!
+//! *Across* the lanes: the P results of one dot product each are P/V words.
+//! *Along* time: each lane collects up to V results, one after another, into a
+//! word of its own; then there are P words. No memory behind the drain needs
+//! to write part of a word.
+//!
+//! Results come with a command (the tag of their beat, see [`Command`]) and are
+//! never refused: whoever issues beats keeps at most [`DEPTH`] results on their
+//! way, counted from their beat to `taken`. Each lane's word is collected in
+//! one register while the words before leave from another.
+//!
+//! Words leave ready/valid with their address: one a beat, P of a set along
+//! time in P + 1 beats. A word leaves three beats after its last result came,
+//! at the earliest.
+
+use crate::support::prelude::*;
+
+/// Results that may be on their way.
+pub const DEPTH: usize = 16;
+/// Bits of a command.
+pub const COMMAND: usize = 48;
+
+/// What to do with the results of a beat, as the tag carries it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Command {
+    /// Bits 0…19: address of the first word.
+    pub address: u32,
+    /// Bits 20…31: from one word's address to the next.
+    pub stride: u32,
+    /// Bits 32…37: words that leave.
+    pub words: u32,
+    /// Bits 38…44: place of the results in the lanes' words, along time.
+    pub element: u32,
+    /// Bit 45: along time.
+    pub along: bool,
+    /// Bit 46: words leave with these results (always, across the lanes).
+    pub emit: bool,
+}
+
+impl Command {
+    /// The bits of the tag.
+    pub fn bits(self) -> u64 {
+        let Self { address, stride, words, element, along, emit } = self;
+        u64::from(address)
+            | u64::from(stride) << 20
+            | u64::from(words) << 32
+            | u64::from(element) << 38
+            | u64::from(along) << 45
+            | u64::from(emit) << 46
+    }
+}
+
+#[derive(LogicBlock)]
+pub struct Drain<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, const WORDS: usize>
+{
+    pub clock: Signal<In, Clock>,
+    pub reset: Signal<In, Bit>,
+
+    pub result_valid: Signal<In, Bit>,
+    pub results: Signal<In, Bits<RESULTS>>,
+    pub command: Signal<In, Bits<48>>,
+    /// A result left the queue: there is room for another.
+    pub taken: Signal<Out, Bit>,
+
+    pub word_valid: Signal<Out, Bit>,
+    pub word_ready: Signal<In, Bit>,
+    pub word_address: Signal<Out, Bits<20>>,
+    pub word_data: Signal<Out, Bits<WORD>>,
+    /// Words are collected, or wait to leave.
+    pub busy: Signal<Out, Bit>,
+
+    results_queue: Fifo<RESULTS, 4>,
+    command_queue: Fifo<48, 4>,
+    lanes: Split<Bits<16>, P, RESULTS>,
+    gather: [Gather<V, WORD, 7>; P],
+    gathered: Concat<Bits<WORD>, P, WORDS>,
+    out: ShiftOut<WORD, WORDS>,
+    /// The gathered words move to `out` in this beat.
+    move_gathered: Register<Bit>,
+    remaining: Register<Bits<6>>,
+    address: Register<Bits<20>>,
+    stride: Register<Bits<20>>,
+    room: Signal<Local, Bit>,
+    take: Signal<Local, Bit>,
+    along: Signal<Local, Bit>,
+    emit: Signal<Local, Bit>,
+    one: Constant<Bits<6>>,
+}
+
+impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, const WORDS: usize> Default
+    for Drain<P, V, WORD, RESULTS, WORDS>
+{
+    fn default() -> Self {
+        assert_eq!([16 * V, 16 * P, 16 * V * P], [WORD, RESULTS, WORDS], "widths of {P} lanes");
+        Self {
+            clock: Default::default(),
+            reset: Default::default(),
+            result_valid: Default::default(),
+            results: Default::default(),
+            command: Default::default(),
+            taken: Default::default(),
+            word_valid: Default::default(),
+            word_ready: Default::default(),
+            word_address: Default::default(),
+            word_data: Default::default(),
+            busy: Default::default(),
+            results_queue: Default::default(),
+            command_queue: Default::default(),
+            lanes: Default::default(),
+            gather: from_fn(|_| Default::default()),
+            gathered: Default::default(),
+            out: Default::default(),
+            move_gathered: Default::default(),
+            remaining: Default::default(),
+            address: Default::default(),
+            stride: Default::default(),
+            room: Default::default(),
+            take: Default::default(),
+            along: Default::default(),
+            emit: Default::default(),
+            one: Constant::new(1_u64.into()),
+        }
+    }
+}
+
+impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, const WORDS: usize> Logic
+    for Drain<P, V, WORD, RESULTS, WORDS>
+{
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, move_gathered, remaining, address, stride);
+        self.results_queue.clock.next = self.clock.val();
+        self.results_queue.reset.next = self.reset.val();
+        self.results_queue.write.next = self.result_valid.val();
+        self.results_queue.write_data.next = self.results.val();
+        self.command_queue.clock.next = self.clock.val();
+        self.command_queue.reset.next = self.reset.val();
+        self.command_queue.write.next = self.result_valid.val();
+        self.command_queue.write_data.next = self.command.val();
+        self.out.clock.next = self.clock.val();
+
+        // A result that sends words away waits until the words before have left.
+        self.along.next = self.command_queue.read_data.val().get_bit(45);
+        self.emit.next = self.command_queue.read_data.val().get_bit(46);
+        self.room.next = !self.move_gathered.q.val()
+            & (!self.remaining.q.val().any()
+                | ((self.remaining.q.val() == self.one.val()) & self.word_ready.val()));
+        self.take.next = self.command_queue.read_valid.val() & (self.room.val() | !self.emit.val());
+        self.results_queue.read_ready.next = self.take.val();
+        self.command_queue.read_ready.next = self.take.val();
+        self.taken.next = self.take.val();
+
+        // Collect along time.
+        self.lanes.bus.next = self.results_queue.read_data.val();
+        for i in 0..P {
+            self.gather[i].clock.next = self.clock.val();
+            self.gather[i].take.next = self.take.val() & self.along.val();
+            self.gather[i].element.next = self.command_queue.read_data.val().get_bits::<7>(38);
+            self.gather[i].value.next = self.lanes.lane[i].val();
+            self.gathered.lane[i].next = self.gather[i].word.val();
+        }
+        self.move_gathered.d.next = self.take.val() & self.along.val() & self.emit.val();
+
+        // Words leave.
+        self.out.shift.next = self.word_ready.val();
+        self.out.load.next = self.move_gathered.q.val() | (self.take.val() & !self.along.val());
+        self.out.words.next = bit_cast::<WORDS, RESULTS>(self.results_queue.read_data.val());
+        if self.move_gathered.q.val() {
+            self.out.words.next = self.gathered.bus.val();
+        }
+        self.word_valid.next = self.remaining.q.val().any() & !self.move_gathered.q.val();
+        self.word_address.next = self.address.q.val();
+        self.word_data.next = self.out.word.val();
+        if self.word_valid.val() & self.word_ready.val() {
+            self.remaining.d.next = self.remaining.q.val() - 1;
+            self.address.d.next = self.address.q.val() + self.stride.q.val();
+        }
+        if self.take.val() & self.emit.val() {
+            self.remaining.d.next = self.command_queue.read_data.val().get_bits::<6>(32);
+            self.address.d.next = self.command_queue.read_data.val().get_bits::<20>(0);
+            self.stride.d.next = bit_cast::<20, 12>(self.command_queue.read_data.val().get_bits::<12>(20));
+        }
+        self.busy.next = self.command_queue.read_valid.val() | self.remaining.q.val().any();
+
+        if self.reset.val() {
+            self.move_gathered.d.next = false;
+            self.remaining.d.next = 0.into();
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! A lane: one row held still, a dot product with what is broadcast.
+//!
+//! Twin of `edge_moe_kernels::dot::dot`, followed by [`Requantise`]. The row
+//! memory holds V operands of nine bits a word; whoever writes it divides it
+//! into banks, so that the next rows load while these compute.
+//!
+//! Control is common to all lanes and comes from the lane array. A beat reads
+//! a row word; the broadcast word arrives one beat later, with the row word;
+//! from there
+//!
+//! | beats | what |
+//! |---:|---|
+//! | 1 | row word and broadcast word meet |
+//! | 2 | products |
+//! | 3 | sum of the products: `accumulate`, `first` belong here |
+//! | 4 | accumulator; scales are chosen here if it is complete |
+//! | 8 | `result` |
+//!
+//! Throughput one word a beat.
+
+use crate::requantise::Requantise;
+use crate::support::prelude::*;
+
+#[derive(LogicBlock)]
+pub struct Lane<const V: usize, const ROW: usize, const WORD: usize, const L: usize, const A: usize> {
+    pub clock: Signal<In, Clock>,
+
+    /// A row word for the lane of that number.
+    pub row_write: Signal<In, Bit>,
+    pub row_lane: Signal<In, Bits<L>>,
+    pub row_address: Signal<In, Bits<A>>,
+    pub row_data: Signal<In, Bits<ROW>>,
+    /// A word of the lane's own probabilities; goes before a row word.
+    pub probability_write: Signal<In, Bit>,
+    pub probability_address: Signal<In, Bits<A>>,
+    pub probability_data: Signal<In, Bits<ROW>>,
+
+    /// Multiplier and bias of a row, for the lane of that number; two banks.
+    pub parameter_write: Signal<In, Bit>,
+    pub parameter_lane: Signal<In, Bits<L>>,
+    pub parameter_bank: Signal<In, Bit>,
+    pub parameter_multiplier: Signal<In, Bits<16>>,
+    pub parameter_bias: Signal<In, S<32>>,
+    /// Multiplier and shift of the context, 1/Σp folded in, for the lane of that number; two banks.
+    pub context_write: Signal<In, Bit>,
+    pub context_lane: Signal<In, Bits<L>>,
+    pub context_bank: Signal<In, Bit>,
+    pub context_multiplier: Signal<In, Bits<16>>,
+    pub context_shift: Signal<In, Bits<6>>,
+
+    /// Beat 0: reads a row word.
+    pub read: Signal<In, Bit>,
+    pub read_address: Signal<In, Bits<A>>,
+    /// Beat 1: the broadcast word.
+    pub word: Signal<In, Bits<WORD>>,
+    /// Beat 3: takes the sum, as the first of a dot product.
+    pub accumulate: Signal<In, Bit>,
+    pub first: Signal<In, Bit>,
+    /// Beat 4: how the accumulator is scaled.
+    pub use_logit_scale: Signal<In, Bit>,
+    pub use_context_scale: Signal<In, Bit>,
+    pub use_bank: Signal<In, Bit>,
+    pub logit_multiplier: Signal<In, Bits<16>>,
+    pub logit_shift: Signal<In, Bits<6>>,
+    pub shift: Signal<In, Bits<6>>,
+    pub bias_shift: Signal<In, Bits<5>>,
+    pub nine_bits: Signal<In, Bit>,
+    /// Beat 8.
+    pub result: Signal<Out, S<16>>,
+
+    number: Constant<Bits<L>>,
+    rows: Ram<ROW, A>,
+    dot: Dot<V, ROW, WORD>,
+    acc: Register<S<36>>,
+    requantise: Requantise,
+    multiplier_0: Register<Bits<16>>,
+    multiplier_1: Register<Bits<16>>,
+    bias_0: Register<S<32>>,
+    bias_1: Register<S<32>>,
+    context_multiplier_0: Register<Bits<16>>,
+    context_multiplier_1: Register<Bits<16>>,
+    context_shift_0: Register<Bits<6>>,
+    context_shift_1: Register<Bits<6>>,
+    chosen: Signal<Local, Bits<16>>,
+    zero: Constant<S<32>>,
+}
+
+impl<const V: usize, const ROW: usize, const WORD: usize, const L: usize, const A: usize>
+    Lane<V, ROW, WORD, L, A>
+{
+    /// Lane `number` of an array, with room for `words` row words.
+    pub fn new(number: usize, words: usize) -> Self {
+        Self {
+            clock: Default::default(),
+            row_write: Default::default(),
+            row_lane: Default::default(),
+            row_address: Default::default(),
+            row_data: Default::default(),
+            probability_write: Default::default(),
+            probability_address: Default::default(),
+            probability_data: Default::default(),
+            parameter_write: Default::default(),
+            parameter_lane: Default::default(),
+            parameter_bank: Default::default(),
+            parameter_multiplier: Default::default(),
+            parameter_bias: Default::default(),
+            context_write: Default::default(),
+            context_lane: Default::default(),
+            context_bank: Default::default(),
+            context_multiplier: Default::default(),
+            context_shift: Default::default(),
+            read: Default::default(),
+            read_address: Default::default(),
+            word: Default::default(),
+            accumulate: Default::default(),
+            first: Default::default(),
+            use_logit_scale: Default::default(),
+            use_context_scale: Default::default(),
+            use_bank: Default::default(),
+            logit_multiplier: Default::default(),
+            logit_shift: Default::default(),
+            shift: Default::default(),
+            bias_shift: Default::default(),
+            nine_bits: Default::default(),
+            result: Default::default(),
+            number: Constant::new((number as u64).into()),
+            rows: Ram::new(words),
+            dot: Default::default(),
+            acc: Default::default(),
+            requantise: Default::default(),
+            multiplier_0: Default::default(),
+            multiplier_1: Default::default(),
+            bias_0: Default::default(),
+            bias_1: Default::default(),
+            context_multiplier_0: Default::default(),
+            context_multiplier_1: Default::default(),
+            context_shift_0: Default::default(),
+            context_shift_1: Default::default(),
+            chosen: Default::default(),
+            zero: Constant::new(S::new(0)),
+        }
+    }
+}
+
+impl<const V: usize, const ROW: usize, const WORD: usize, const L: usize, const A: usize> Logic
+    for Lane<V, ROW, WORD, L, A>
+{
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(
+            self,
+            clock,
+            acc,
+            multiplier_0,
+            multiplier_1,
+            bias_0,
+            bias_1,
+            context_multiplier_0,
+            context_multiplier_1,
+            context_shift_0,
+            context_shift_1
+        );
+        self.rows.clock.next = self.clock.val();
+        self.dot.clock.next = self.clock.val();
+        self.requantise.clock.next = self.clock.val();
+
+        // Rows.
+        self.rows.write_enable.next = self.row_write.val() & (self.row_lane.val() == self.number.val());
+        self.rows.write_address.next = self.row_address.val();
+        self.rows.write_data.next = self.row_data.val();
+        if self.probability_write.val() {
+            self.rows.write_enable.next = true;
+            self.rows.write_address.next = self.probability_address.val();
+            self.rows.write_data.next = self.probability_data.val();
+        }
+
+        // Parameters.
+        if self.parameter_write.val() & (self.parameter_lane.val() == self.number.val()) {
+            if self.parameter_bank.val() {
+                self.multiplier_1.d.next = self.parameter_multiplier.val();
+                self.bias_1.d.next = self.parameter_bias.val();
+            } else {
+                self.multiplier_0.d.next = self.parameter_multiplier.val();
+                self.bias_0.d.next = self.parameter_bias.val();
+            }
+        }
+        if self.context_write.val() & (self.context_lane.val() == self.number.val()) {
+            if self.context_bank.val() {
+                self.context_multiplier_1.d.next = self.context_multiplier.val();
+                self.context_shift_1.d.next = self.context_shift.val();
+            } else {
+                self.context_multiplier_0.d.next = self.context_multiplier.val();
+                self.context_shift_0.d.next = self.context_shift.val();
+            }
+        }
+
+        // Dot product.
+        self.rows.read_enable.next = self.read.val();
+        self.rows.read_address.next = self.read_address.val();
+        self.dot.row.next = self.rows.read_data.val();
+        self.dot.word.next = self.word.val();
+        if self.accumulate.val() {
+            if self.first.val() {
+                self.acc.d.next = self.dot.sum.val().into();
+            } else {
+                self.acc.d.next = (self.acc.q.val() + self.dot.sum.val()).into();
+            }
+        }
+
+        // Scale.
+        self.chosen.next = self.multiplier_0.q.val();
+        self.requantise.bias.next = self.bias_0.q.val();
+        if self.use_bank.val() {
+            self.chosen.next = self.multiplier_1.q.val();
+            self.requantise.bias.next = self.bias_1.q.val();
+        }
+        self.requantise.shift.next = self.shift.val();
+        self.requantise.bias_shift.next = self.bias_shift.val();
+        self.requantise.nine_bits.next = self.nine_bits.val();
+        if self.use_logit_scale.val() {
+            self.chosen.next = self.logit_multiplier.val();
+            self.requantise.shift.next = self.logit_shift.val();
+        }
+        if self.use_context_scale.val() {
+            self.chosen.next = self.context_multiplier_0.q.val();
+            self.requantise.shift.next = self.context_shift_0.q.val();
+            if self.use_bank.val() {
+                self.chosen.next = self.context_multiplier_1.q.val();
+                self.requantise.shift.next = self.context_shift_1.q.val();
+            }
+        }
+        if self.use_logit_scale.val() | self.use_context_scale.val() {
+            self.requantise.bias.next = self.zero.val();
+            self.requantise.nine_bits.next = false;
+        }
+        self.requantise.acc.next = self.acc.q.val();
+        self.requantise.multiplier.next = bit_cast::<18, 16>(self.chosen.val()).to_signed_bits();
+        self.result.next = self.requantise.result.val();
+    }
+}

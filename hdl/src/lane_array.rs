@@ -1,0 +1,246 @@
+//! The lane array: P lanes in lock-step, one broadcast word a beat for all.
+//!
+//! A *beat* names a row word by its address; the broadcast word follows one
+//! beat later on `word` (the latency of the scratchpad). A beat with `last`
+//! ends a dot product: its P results come [`LATENCY`] beats later, together
+//! with the tag of that beat. Beats may pause at any time.
+//!
+//! Parameters and context scales are read [`PARAMETERS_READ`] beats after a
+//! beat with `last`: they may be replaced from then on.
+//!
+//! Rows are loaded one word a beat, one lane at a time; a beat in which the
+//! lanes write probabilities takes no row word (`row_ready` is low).
+//!
+//! Throughput one word a beat. What is done with the results, and that there
+//! is room for them, is up to whoever issues the beats.
+
+use crate::lane::Lane;
+use crate::requantise::Requantise;
+use crate::support::prelude::*;
+
+/// Beats from a beat with `last` to its results.
+pub const LATENCY: usize = ACCUMULATED + Requantise::LATENCY;
+/// Beats from a beat with `last` to the beat that reads parameters or context scale.
+pub const PARAMETERS_READ: usize = ACCUMULATED;
+/// Beats from a beat to the sum of its products.
+const SUMMED: usize = 3;
+/// Beats from a beat to the accumulator that holds it.
+const ACCUMULATED: usize = 4;
+
+#[derive(LogicBlock)]
+pub struct LaneArray<
+    const P: usize,
+    const V: usize,
+    const ROW: usize,
+    const WORD: usize,
+    const ROWS: usize,
+    const RESULTS: usize,
+    const L: usize,
+    const A: usize,
+    const TAG: usize,
+> {
+    pub clock: Signal<In, Clock>,
+    pub reset: Signal<In, Bit>,
+
+    pub row_valid: Signal<In, Bit>,
+    pub row_ready: Signal<Out, Bit>,
+    pub row_lane: Signal<In, Bits<L>>,
+    pub row_address: Signal<In, Bits<A>>,
+    pub row_data: Signal<In, Bits<ROW>>,
+    /// A word of probabilities in every lane at once.
+    pub probability_write: Signal<In, Bit>,
+    pub probability_address: Signal<In, Bits<A>>,
+    pub probability_data: Signal<In, Bits<ROWS>>,
+
+    pub parameter_write: Signal<In, Bit>,
+    pub parameter_lane: Signal<In, Bits<L>>,
+    pub parameter_bank: Signal<In, Bit>,
+    pub parameter_multiplier: Signal<In, Bits<16>>,
+    pub parameter_bias: Signal<In, S<32>>,
+    pub context_write: Signal<In, Bit>,
+    pub context_lane: Signal<In, Bits<L>>,
+    pub context_bank: Signal<In, Bit>,
+    pub context_multiplier: Signal<In, Bits<16>>,
+    pub context_shift: Signal<In, Bits<6>>,
+
+    /// A beat.
+    pub beat_valid: Signal<In, Bit>,
+    pub beat_address: Signal<In, Bits<A>>,
+    pub beat_first: Signal<In, Bit>,
+    pub beat_last: Signal<In, Bit>,
+    /// Scale of the result: that of logits, of the context, or else the layer's; `beat_bank` says which parameters.
+    pub beat_logit_scale: Signal<In, Bit>,
+    pub beat_context_scale: Signal<In, Bit>,
+    pub beat_bank: Signal<In, Bit>,
+    /// Comes back with the results of a beat with `last`.
+    pub beat_tag: Signal<In, Bits<TAG>>,
+    /// The broadcast word of the beat before.
+    pub word: Signal<In, Bits<WORD>>,
+
+    /// Scales of the layer; held while its results are on their way.
+    pub logit_multiplier: Signal<In, Bits<16>>,
+    pub logit_shift: Signal<In, Bits<6>>,
+    pub shift: Signal<In, Bits<6>>,
+    pub bias_shift: Signal<In, Bits<5>>,
+    pub nine_bits: Signal<In, Bit>,
+
+    /// P results, those of lane 0 lowest.
+    pub result_valid: Signal<Out, Bit>,
+    pub result_tag: Signal<Out, Bits<TAG>>,
+    pub results: Signal<Out, Bits<RESULTS>>,
+    /// Beats are on their way.
+    pub busy: Signal<Out, Bit>,
+
+    lane: [Lane<V, ROW, WORD, L, A>; P],
+    probabilities: Split<Bits<ROW>, P, ROWS>,
+    concat: Concat<S<16>, P, RESULTS>,
+    accumulate: ValidDelay<SUMMED>,
+    first: Delay<Bit, SUMMED>,
+    logit_scale: Delay<Bit, ACCUMULATED>,
+    context_scale: Delay<Bit, ACCUMULATED>,
+    bank: Delay<Bit, ACCUMULATED>,
+    complete: ValidDelay<LATENCY>,
+    tag: Delay<Bits<TAG>, LATENCY>,
+}
+
+impl<
+    const P: usize,
+    const V: usize,
+    const ROW: usize,
+    const WORD: usize,
+    const ROWS: usize,
+    const RESULTS: usize,
+    const L: usize,
+    const A: usize,
+    const TAG: usize,
+> LaneArray<P, V, ROW, WORD, ROWS, RESULTS, L, A, TAG>
+{
+    /// An array whose lanes hold `words` row words each.
+    pub fn new(words: usize) -> Self {
+        assert!(P <= 1 << L, "{P} lanes in {L} bits");
+        Self {
+            clock: Default::default(),
+            reset: Default::default(),
+            row_valid: Default::default(),
+            row_ready: Default::default(),
+            row_lane: Default::default(),
+            row_address: Default::default(),
+            row_data: Default::default(),
+            probability_write: Default::default(),
+            probability_address: Default::default(),
+            probability_data: Default::default(),
+            parameter_write: Default::default(),
+            parameter_lane: Default::default(),
+            parameter_bank: Default::default(),
+            parameter_multiplier: Default::default(),
+            parameter_bias: Default::default(),
+            context_write: Default::default(),
+            context_lane: Default::default(),
+            context_bank: Default::default(),
+            context_multiplier: Default::default(),
+            context_shift: Default::default(),
+            beat_valid: Default::default(),
+            beat_address: Default::default(),
+            beat_first: Default::default(),
+            beat_last: Default::default(),
+            beat_logit_scale: Default::default(),
+            beat_context_scale: Default::default(),
+            beat_bank: Default::default(),
+            beat_tag: Default::default(),
+            word: Default::default(),
+            logit_multiplier: Default::default(),
+            logit_shift: Default::default(),
+            shift: Default::default(),
+            bias_shift: Default::default(),
+            nine_bits: Default::default(),
+            result_valid: Default::default(),
+            result_tag: Default::default(),
+            results: Default::default(),
+            busy: Default::default(),
+            lane: from_fn(|number| Lane::new(number, words)),
+            probabilities: Default::default(),
+            concat: Default::default(),
+            accumulate: Default::default(),
+            first: Default::default(),
+            logit_scale: Default::default(),
+            context_scale: Default::default(),
+            bank: Default::default(),
+            complete: Default::default(),
+            tag: Default::default(),
+        }
+    }
+}
+
+impl<
+    const P: usize,
+    const V: usize,
+    const ROW: usize,
+    const WORD: usize,
+    const ROWS: usize,
+    const RESULTS: usize,
+    const L: usize,
+    const A: usize,
+    const TAG: usize,
+> Logic for LaneArray<P, V, ROW, WORD, ROWS, RESULTS, L, A, TAG>
+{
+    #[hdl_gen]
+    fn update(&mut self) {
+        self.accumulate.clock.next = self.clock.val();
+        self.accumulate.reset.next = self.reset.val();
+        self.accumulate.d.next = self.beat_valid.val();
+        self.first.clock.next = self.clock.val();
+        self.first.d.next = self.beat_first.val();
+        self.logit_scale.clock.next = self.clock.val();
+        self.logit_scale.d.next = self.beat_logit_scale.val();
+        self.context_scale.clock.next = self.clock.val();
+        self.context_scale.d.next = self.beat_context_scale.val();
+        self.bank.clock.next = self.clock.val();
+        self.bank.d.next = self.beat_bank.val();
+        self.complete.clock.next = self.clock.val();
+        self.complete.reset.next = self.reset.val();
+        self.complete.d.next = self.beat_valid.val() & self.beat_last.val();
+        self.tag.clock.next = self.clock.val();
+        self.tag.d.next = self.beat_tag.val();
+
+        self.row_ready.next = !self.probability_write.val();
+        self.probabilities.bus.next = self.probability_data.val();
+        for i in 0..P {
+            self.lane[i].clock.next = self.clock.val();
+            self.lane[i].row_write.next = self.row_valid.val();
+            self.lane[i].row_lane.next = self.row_lane.val();
+            self.lane[i].row_address.next = self.row_address.val();
+            self.lane[i].row_data.next = self.row_data.val();
+            self.lane[i].probability_write.next = self.probability_write.val();
+            self.lane[i].probability_address.next = self.probability_address.val();
+            self.lane[i].probability_data.next = self.probabilities.lane[i].val();
+            self.lane[i].parameter_write.next = self.parameter_write.val();
+            self.lane[i].parameter_lane.next = self.parameter_lane.val();
+            self.lane[i].parameter_bank.next = self.parameter_bank.val();
+            self.lane[i].parameter_multiplier.next = self.parameter_multiplier.val();
+            self.lane[i].parameter_bias.next = self.parameter_bias.val();
+            self.lane[i].context_write.next = self.context_write.val();
+            self.lane[i].context_lane.next = self.context_lane.val();
+            self.lane[i].context_bank.next = self.context_bank.val();
+            self.lane[i].context_multiplier.next = self.context_multiplier.val();
+            self.lane[i].context_shift.next = self.context_shift.val();
+            self.lane[i].read.next = self.beat_valid.val();
+            self.lane[i].read_address.next = self.beat_address.val();
+            self.lane[i].word.next = self.word.val();
+            self.lane[i].accumulate.next = self.accumulate.q.val();
+            self.lane[i].first.next = self.first.q.val();
+            self.lane[i].use_logit_scale.next = self.logit_scale.q.val();
+            self.lane[i].use_context_scale.next = self.context_scale.q.val();
+            self.lane[i].use_bank.next = self.bank.q.val();
+            self.lane[i].logit_multiplier.next = self.logit_multiplier.val();
+            self.lane[i].logit_shift.next = self.logit_shift.val();
+            self.lane[i].shift.next = self.shift.val();
+            self.lane[i].bias_shift.next = self.bias_shift.val();
+            self.lane[i].nine_bits.next = self.nine_bits.val();
+            self.concat.lane[i].next = self.lane[i].result.val();
+        }
+        self.results.next = self.concat.bus.val();
+        self.result_valid.next = self.complete.q.val();
+        self.result_tag.next = self.tag.q.val();
+        self.busy.next = self.accumulate.any.val() | self.complete.any.val();
+    }
+}

@@ -1,0 +1,133 @@
+//! Requantise: an accumulator to an integer of 9 or 16 bits.
+//!
+//! Twin of `edge_moe_kernels::fixed::Requantise::apply`:
+//! `sat((acc·m + (b << t) + 2^(s−1)) >> s)`. The rounding shift is a shift by
+//! s − 1, plus one, and a shift by one.
+//!
+//! Throughput one a beat, latency [`Requantise::LATENCY`] beats. All operands
+//! travel with their accumulator and may change every beat.
+
+use crate::support::prelude::*;
+
+#[derive(LogicBlock)]
+pub struct Requantise {
+    pub clock: Signal<In, Clock>,
+    pub acc: Signal<In, S<36>>,
+    /// m: u16 of a linear layer or s16 of a LayerNorm.
+    pub multiplier: Signal<In, S<18>>,
+    /// b.
+    pub bias: Signal<In, S<32>>,
+    /// t, 0…24.
+    pub bias_shift: Signal<In, Bits<5>>,
+    /// s, 1…47.
+    pub shift: Signal<In, Bits<6>>,
+    /// Saturate at nine bits, not sixteen.
+    pub nine_bits: Signal<In, Bit>,
+    pub result: Signal<Out, S<16>>,
+
+    bias_shifter: ShiftLeft<32, 57, 5>,
+    shifter: ArithmeticShiftRight<57, 6>,
+    product: Register<S<54>>,
+    biased: Register<S<57>>,
+    sum: Register<S<57>>,
+    shifted: Register<S<57>>,
+    rounded: Register<S<57>>,
+    /// s − 1 beside `product` and `sum`.
+    places: [Register<Bits<6>>; 2],
+    /// `nine_bits` beside `product`, `sum`, `shifted` and `rounded`.
+    nine: [Register<Bit>; 4],
+    plus_one: Signal<Local, S<57>>,
+    one: Constant<S<57>>,
+    greatest_16: Constant<S<57>>,
+    least_16: Constant<S<57>>,
+    greatest_9: Constant<S<57>>,
+    least_9: Constant<S<57>>,
+}
+
+impl Requantise {
+    /// Beats from operands to result.
+    pub const LATENCY: usize = 4;
+}
+
+impl Default for Requantise {
+    fn default() -> Self {
+        Self {
+            clock: Default::default(),
+            acc: Default::default(),
+            multiplier: Default::default(),
+            bias: Default::default(),
+            bias_shift: Default::default(),
+            shift: Default::default(),
+            nine_bits: Default::default(),
+            result: Default::default(),
+            bias_shifter: Default::default(),
+            shifter: Default::default(),
+            product: Default::default(),
+            biased: Default::default(),
+            sum: Default::default(),
+            shifted: Default::default(),
+            rounded: Default::default(),
+            places: Default::default(),
+            nine: Default::default(),
+            plus_one: Default::default(),
+            one: Constant::new(S::new(1)),
+            greatest_16: Constant::new(S::new(i16::MAX.into())),
+            least_16: Constant::new(S::new(i16::MIN.into())),
+            greatest_9: Constant::new(S::new(255)),
+            least_9: Constant::new(S::new(-256)),
+        }
+    }
+}
+
+impl Logic for Requantise {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, product, biased, sum, shifted, rounded);
+        for i in 0..2 {
+            self.places[i].clock.next = self.clock.val();
+        }
+        for i in 0..4 {
+            self.nine[i].clock.next = self.clock.val();
+        }
+
+        // Beat 1: multiply, shift the bias.
+        self.product.d.next = (self.acc.val() * self.multiplier.val()).into();
+        self.bias_shifter.x.next = self.bias.val();
+        self.bias_shifter.amount.next = self.bias_shift.val();
+        self.biased.d.next = self.bias_shifter.y.val();
+        self.places[0].d.next = self.shift.val() - 1;
+        self.nine[0].d.next = self.nine_bits.val();
+
+        // Beat 2: add.
+        self.sum.d.next = (self.product.q.val() + self.biased.q.val()).into();
+        self.places[1].d.next = self.places[0].q.val();
+        self.nine[1].d.next = self.nine[0].q.val();
+
+        // Beat 3: all but the last place.
+        self.shifter.x.next = self.sum.q.val();
+        self.shifter.amount.next = self.places[1].q.val();
+        self.shifted.d.next = self.shifter.y.val();
+        self.nine[2].d.next = self.nine[1].q.val();
+
+        // Beat 4: round, the last place.
+        self.plus_one.next = (self.shifted.q.val() + self.one.val()).into();
+        self.rounded.d.next = self.plus_one.val().get_bits::<56>(1).to_signed_bits().into();
+        self.nine[3].d.next = self.nine[2].q.val();
+
+        // Saturate.
+        self.result.next = self.rounded.q.val().into();
+        if self.nine[3].q.val() {
+            if self.rounded.q.val() > self.greatest_9.val() {
+                self.result.next = self.greatest_9.val().into();
+            } else if self.rounded.q.val() < self.least_9.val() {
+                self.result.next = self.least_9.val().into();
+            }
+        } else {
+            if self.rounded.q.val() > self.greatest_16.val() {
+                self.result.next = self.greatest_16.val().into();
+            } else if self.rounded.q.val() < self.least_16.val() {
+                self.result.next = self.least_16.val().into();
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The scratchpad: all activations, in words of V values.
+//!
+//! One word a beat is read to be broadcast; that read is always granted. Rows
+//! (queries) are read besides: the memory is two banks, even and odd words,
+//! and a row read waits only while it wants the bank that the broadcast reads.
+//! Both walk through consecutive words, so it waits every other beat at most.
+//! One word a beat is written, always at once.
+//!
+//! Latency one beat for both reads. A word that is read in the beat in which
+//! it is written is read as it was before.
+
+use crate::support::prelude::*;
+
+#[derive(LogicBlock)]
+pub struct Scratchpad<const WORD: usize, const A: usize, const B: usize> {
+    pub clock: Signal<In, Clock>,
+
+    /// Broadcast read.
+    pub read: Signal<In, Bit>,
+    pub read_address: Signal<In, Bits<A>>,
+    pub read_data: Signal<Out, Bits<WORD>>,
+
+    /// Row read; the word comes the beat after it is granted.
+    pub row_valid: Signal<In, Bit>,
+    pub row_ready: Signal<Out, Bit>,
+    pub row_address: Signal<In, Bits<A>>,
+    pub row_data: Signal<Out, Bits<WORD>>,
+
+    pub write: Signal<In, Bit>,
+    pub write_address: Signal<In, Bits<A>>,
+    pub write_data: Signal<In, Bits<WORD>>,
+
+    even: Ram<WORD, B>,
+    odd: Ram<WORD, B>,
+    read_odd: Register<Bit>,
+    row_odd: Register<Bit>,
+    row_granted: Signal<Local, Bit>,
+}
+
+impl<const WORD: usize, const A: usize, const B: usize> Scratchpad<WORD, A, B> {
+    /// A scratchpad of `words` words, an even number.
+    pub fn new(words: usize) -> Self {
+        assert!(words.is_multiple_of(2) && A == B + 1, "{words} words in two banks of {B} address bits");
+        Self {
+            clock: Default::default(),
+            read: Default::default(),
+            read_address: Default::default(),
+            read_data: Default::default(),
+            row_valid: Default::default(),
+            row_ready: Default::default(),
+            row_address: Default::default(),
+            row_data: Default::default(),
+            write: Default::default(),
+            write_address: Default::default(),
+            write_data: Default::default(),
+            even: Ram::new(words / 2),
+            odd: Ram::new(words / 2),
+            read_odd: Default::default(),
+            row_odd: Default::default(),
+            row_granted: Default::default(),
+        }
+    }
+}
+
+impl<const WORD: usize, const A: usize, const B: usize> Logic for Scratchpad<WORD, A, B> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, read_odd, row_odd);
+        self.even.clock.next = self.clock.val();
+        self.odd.clock.next = self.clock.val();
+
+        self.row_ready.next =
+            !self.read.val() | (self.read_address.val().get_bit(0) != self.row_address.val().get_bit(0));
+        self.row_granted.next = self.row_valid.val() & self.row_ready.val();
+        self.even.read_enable.next = (self.read.val() & !self.read_address.val().get_bit(0))
+            | (self.row_granted.val() & !self.row_address.val().get_bit(0));
+        self.odd.read_enable.next = (self.read.val() & self.read_address.val().get_bit(0))
+            | (self.row_granted.val() & self.row_address.val().get_bit(0));
+        self.even.read_address.next = self.row_address.val().get_bits::<B>(1);
+        if self.read.val() & !self.read_address.val().get_bit(0) {
+            self.even.read_address.next = self.read_address.val().get_bits::<B>(1);
+        }
+        self.odd.read_address.next = self.row_address.val().get_bits::<B>(1);
+        if self.read.val() & self.read_address.val().get_bit(0) {
+            self.odd.read_address.next = self.read_address.val().get_bits::<B>(1);
+        }
+        if self.read.val() {
+            self.read_odd.d.next = self.read_address.val().get_bit(0);
+        }
+        if self.row_granted.val() {
+            self.row_odd.d.next = self.row_address.val().get_bit(0);
+        }
+        self.read_data.next = self.even.read_data.val();
+        if self.read_odd.q.val() {
+            self.read_data.next = self.odd.read_data.val();
+        }
+        self.row_data.next = self.even.read_data.val();
+        if self.row_odd.q.val() {
+            self.row_data.next = self.odd.read_data.val();
+        }
+
+        self.even.write_enable.next = self.write.val() & !self.write_address.val().get_bit(0);
+        self.odd.write_enable.next = self.write.val() & self.write_address.val().get_bit(0);
+        self.even.write_address.next = self.write_address.val().get_bits::<B>(1);
+        self.odd.write_address.next = self.write_address.val().get_bits::<B>(1);
+        self.even.write_data.next = self.write_data.val();
+        self.odd.write_data.next = self.write_data.val();
+    }
+}

@@ -1,0 +1,67 @@
+//! Verilog of a unit, checked.
+
+use std::collections::BTreeSet;
+
+use rust_hdl_core::prelude::*;
+use thiserror::Error;
+
+/// Why a unit has no Verilog.
+#[derive(Debug, Error)]
+pub enum EmitError {
+    /// rust-hdl found a signal without driver, a loop, or a written input.
+    #[error("{module}: {problem}")]
+    Check {
+        /// Name of the unit.
+        module: String,
+        /// What rust-hdl found.
+        problem: String,
+    },
+    /// A name that means something else in Verilog.
+    #[error("{module}: `{name}` is a keyword of Verilog or SystemVerilog")]
+    Keyword {
+        /// Name of the unit.
+        module: String,
+        /// The name.
+        name: String,
+    },
+}
+
+/// Keywords that rust-hdl lets through as names (IEEE 1800-2017, annex B).
+const KEYWORDS: &str = "alias always and assert assign assume automatic before begin bind bins bit break buf byte \
+    case cell chandle checker class const constraint context continue cover cross deassign default defparam design \
+    disable dist do edge else end enum event expect export extends extern final for force foreach forever fork \
+    function generate global highz0 if iff import include initial inout input inside instance int integer interface \
+    intersect join large let library local logic longint matches medium modport module nand negedge new nor not null \
+    or output package packed parameter posedge primitive priority program property protected pull0 pull1 pure rand \
+    ref reg reject release repeat restrict return rtran scalared sequence shortint shortreal showcancelled signed \
+    small soft solve specify static string strong struct super supply0 supply1 table tagged task this throughout \
+    time timeprecision timeunit tran tri type typedef union unique unsigned until untyped use uwire var vectored \
+    virtual void wait weak while wildcard wire with within wor xnor xor";
+
+/// The Verilog of a unit whose top module is called `name`.
+pub fn verilog<U: Block>(unit: &mut U, name: &str) -> Result<String, EmitError> {
+    unit.connect_all();
+    check_all(unit)
+        .map_err(|cause| EmitError::Check { module: name.into(), problem: format!("{cause:?}") })?;
+    let text = generate_verilog_unchecked(unit);
+    let keywords: BTreeSet<&str> = KEYWORDS.split_whitespace().collect();
+    match declared_names(&text).find(|name| keywords.contains(name)) {
+        Some(keyword) => Err(EmitError::Keyword { module: name.into(), name: keyword.into() }),
+        None => Ok(rename_top(&text, name)),
+    }
+}
+
+/// Names that declarations introduce: the last word before `;`, `,` or `)`.
+fn declared_names(text: &str) -> impl Iterator<Item = &str> {
+    let declarations = ["input wire", "output reg", "output wire", "reg", "wire", "localparam"];
+    let lines = text.lines().map(str::trim);
+    let declared = lines.filter(move |line| declarations.iter().any(|kind| line.starts_with(kind)));
+    declared.filter_map(|line| line.trim_end_matches([';', ',', ')']).split_whitespace().last())
+}
+
+/// rust-hdl calls the top module `top` and prefixes all others with it.
+fn rename_top(text: &str, name: &str) -> String {
+    text.replace("module top(", &format!("module {name}("))
+        .replace("top$", &format!("{name}$"))
+        .replace("module top;", &format!("module {name};"))
+}

@@ -1,0 +1,424 @@
+//! Leaf cells that rust-hdl cannot say: Verilog in strings.
+//!
+//! | cell | why |
+//! |---|---|
+//! | [`Register`] | rust-hdl's has an initial value, which hides a missing reset |
+//! | [`Ram`] | any depth, a read enable, block RAM asked for |
+//! | [`Rom`] | a table of the kernels, read like a RAM |
+//! | [`Concat`], [`Split`] | no concatenation and no indexed assignment in the kernel |
+//! | [`ShiftLeft`], [`ArithmeticShiftRight`] | no `>>>`, no variable shift of signed values |
+//! | [`Gather`] | no indexed assignment |
+//! | [`ShiftOut`] | a shift by a const generic |
+//! | [`Dot`] | a product per element and their sum, as one expression per stage |
+//!
+//! Simulation happens in Verilator only: none of them has a Rust model.
+
+use rust_hdl_core::prelude::*;
+use std::array::from_fn;
+
+use super::S;
+
+/// `Logic::update` of a cell whose Verilog is given.
+macro_rules! verilog_only {
+    () => {
+        fn update(&mut self) {
+            unimplemented!("simulated in Verilator only")
+        }
+    };
+}
+
+/// A register without reset: `q` follows `d` at the rising clock edge.
+#[derive(LogicBlock, Default)]
+pub struct Register<T: Synth> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Next value.
+    pub d: Signal<In, T>,
+    /// Value.
+    pub q: Signal<Out, T>,
+}
+
+impl<T: Synth> Logic for Register<T> {
+    verilog_only!();
+
+    fn connect(&mut self) {
+        self.q.connect();
+    }
+
+    fn hdl(&self) -> Verilog {
+        Verilog::Custom("always @(posedge clock) q <= d;".into())
+    }
+}
+
+/// One read and one write port of W bits. Data arrives the beat after
+/// `read_enable` and stays until the next read. Reading a word in the beat it
+/// is written gives what it held before.
+#[derive(LogicBlock)]
+pub struct Ram<const W: usize, const A: usize> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Reads a word.
+    pub read_enable: Signal<In, Bit>,
+    /// Its address.
+    pub read_address: Signal<In, Bits<A>>,
+    /// The word, a beat later.
+    pub read_data: Signal<Out, Bits<W>>,
+    /// Writes a word.
+    pub write_enable: Signal<In, Bit>,
+    /// Its address.
+    pub write_address: Signal<In, Bits<A>>,
+    /// The word.
+    pub write_data: Signal<In, Bits<W>>,
+    _words: Box<usize>,
+}
+
+impl<const W: usize, const A: usize> Ram<W, A> {
+    /// A memory of `words` words, at most 2^A.
+    pub fn new(words: usize) -> Self {
+        assert!((1..=1 << A).contains(&words), "{words} words behind {A} address bits");
+        Self {
+            clock: Default::default(),
+            read_enable: Default::default(),
+            read_address: Default::default(),
+            read_data: Default::default(),
+            write_enable: Default::default(),
+            write_address: Default::default(),
+            write_data: Default::default(),
+            _words: Box::new(words),
+        }
+    }
+}
+
+impl<const W: usize, const A: usize> Default for Ram<W, A> {
+    fn default() -> Self {
+        Self::new(1 << A)
+    }
+}
+
+impl<const W: usize, const A: usize> Logic for Ram<W, A> {
+    verilog_only!();
+
+    fn connect(&mut self) {
+        self.read_data.connect();
+    }
+
+    fn hdl(&self) -> Verilog {
+        Verilog::Custom(format!(
+            "(* ram_style = \"block\" *) reg [{width}:0] memory [0:{last}];
+always @(posedge clock) begin
+    if (read_enable) read_data <= memory[read_address];
+    if (write_enable) memory[write_address] <= write_data;
+end",
+            width = W - 1,
+            last = *self._words - 1,
+        ))
+    }
+}
+
+/// A table of 2^A entries of W bits, read as a [`Ram`] is.
+#[derive(LogicBlock)]
+pub struct Rom<const W: usize, const A: usize> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Reads an entry.
+    pub enable: Signal<In, Bit>,
+    /// Its index.
+    pub address: Signal<In, Bits<A>>,
+    /// The entry, a beat later.
+    pub data: Signal<Out, Bits<W>>,
+    _entries: Box<Vec<u64>>,
+}
+
+impl<const W: usize, const A: usize> Rom<W, A> {
+    /// A table; entries that are not given are zero.
+    pub fn new(entries: impl IntoIterator<Item = u64>) -> Self {
+        let mut entries: Vec<u64> = entries.into_iter().collect();
+        assert!(entries.len() <= 1 << A, "{} entries behind {A} address bits", entries.len());
+        assert!(entries.iter().all(|&entry| W >= 64 || entry >> W == 0), "entries wider than {W} bits");
+        entries.resize(1 << A, 0);
+        Self {
+            clock: Default::default(),
+            enable: Default::default(),
+            address: Default::default(),
+            data: Default::default(),
+            _entries: Box::new(entries),
+        }
+    }
+}
+
+impl<const W: usize, const A: usize> Default for Rom<W, A> {
+    fn default() -> Self {
+        Self::new([])
+    }
+}
+
+impl<const W: usize, const A: usize> Logic for Rom<W, A> {
+    verilog_only!();
+
+    fn connect(&mut self) {
+        self.data.connect();
+    }
+
+    fn hdl(&self) -> Verilog {
+        let entries = self._entries.iter().enumerate();
+        let entries: String =
+            entries.map(|(index, entry)| format!("    table_[{index}] = {W}'h{entry:x};\n")).collect();
+        Verilog::Custom(format!(
+            "reg [{width}:0] table_ [0:{last}];
+initial begin
+{entries}end
+always @(posedge clock) if (enable) data <= table_[address];",
+            width = W - 1,
+            last = (1 << A) - 1,
+        ))
+    }
+}
+
+/// N lanes side by side on one bus of W = N · T::BITS bits, lane 0 lowest.
+#[derive(LogicBlock)]
+pub struct Concat<T: Synth, const N: usize, const W: usize> {
+    /// The lanes.
+    pub lane: [Signal<In, T>; N],
+    /// The bus.
+    pub bus: Signal<Out, Bits<W>>,
+}
+
+impl<T: Synth, const N: usize, const W: usize> Default for Concat<T, N, W> {
+    fn default() -> Self {
+        assert_eq!(N * T::BITS, W, "width of a bus of {N} lanes");
+        Self { lane: from_fn(|_| Default::default()), bus: Default::default() }
+    }
+}
+
+impl<T: Synth, const N: usize, const W: usize> Logic for Concat<T, N, W> {
+    verilog_only!();
+
+    fn connect(&mut self) {
+        self.bus.connect();
+    }
+
+    fn hdl(&self) -> Verilog {
+        let lanes: Vec<String> = (0..N).rev().map(|lane| format!("lane${lane}")).collect();
+        Verilog::Custom(format!("always @(*) bus = {{{}}};", lanes.join(", ")))
+    }
+}
+
+/// The lanes of a bus.
+#[derive(LogicBlock)]
+pub struct Split<T: Synth, const N: usize, const W: usize> {
+    /// The bus.
+    pub bus: Signal<In, Bits<W>>,
+    /// The lanes, lane 0 lowest.
+    pub lane: [Signal<Out, T>; N],
+}
+
+impl<T: Synth, const N: usize, const W: usize> Default for Split<T, N, W> {
+    fn default() -> Self {
+        assert_eq!(N * T::BITS, W, "width of a bus of {N} lanes");
+        Self { bus: Default::default(), lane: from_fn(|_| Default::default()) }
+    }
+}
+
+impl<T: Synth, const N: usize, const W: usize> Logic for Split<T, N, W> {
+    verilog_only!();
+
+    fn connect(&mut self) {
+        self.lane.iter_mut().for_each(|lane| lane.connect());
+    }
+
+    fn hdl(&self) -> Verilog {
+        let lane = |lane: usize| {
+            let (high, low) = ((lane + 1) * T::BITS - 1, lane * T::BITS);
+            format!("always @(*) lane${lane} = bus[{high}:{low}];\n")
+        };
+        Verilog::Custom((0..N).map(lane).collect())
+    }
+}
+
+/// `y = x << amount` of a signed value, without a register.
+#[derive(LogicBlock, Default)]
+pub struct ShiftLeft<const N: usize, const M: usize, const B: usize> {
+    /// N bits.
+    pub x: Signal<In, S<N>>,
+    /// Places.
+    pub amount: Signal<In, Bits<B>>,
+    /// M bits, wide enough for the result.
+    pub y: Signal<Out, S<M>>,
+}
+
+impl<const N: usize, const M: usize, const B: usize> Logic for ShiftLeft<N, M, B> {
+    verilog_only!();
+
+    fn connect(&mut self) {
+        self.y.connect();
+    }
+
+    fn hdl(&self) -> Verilog {
+        Verilog::Custom("always @(*) y = x <<< amount;".into())
+    }
+}
+
+/// `y = x >>> amount` of a signed value, without a register.
+#[derive(LogicBlock, Default)]
+pub struct ArithmeticShiftRight<const N: usize, const B: usize> {
+    /// The value.
+    pub x: Signal<In, S<N>>,
+    /// Places.
+    pub amount: Signal<In, Bits<B>>,
+    /// The value divided by 2^amount, rounded down.
+    pub y: Signal<Out, S<N>>,
+}
+
+impl<const N: usize, const B: usize> Logic for ArithmeticShiftRight<N, B> {
+    verilog_only!();
+
+    fn connect(&mut self) {
+        self.y.connect();
+    }
+
+    fn hdl(&self) -> Verilog {
+        Verilog::Custom("always @(*) y = x >>> amount;".into())
+    }
+}
+
+/// Σ row[i]·word[i] over V elements, row s9, word s16. Latency two beats:
+/// a register behind the multipliers, one behind the sum.
+#[derive(LogicBlock)]
+pub struct Dot<const V: usize, const ROW: usize, const WORD: usize> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// V row operands of nine bits.
+    pub row: Signal<In, Bits<ROW>>,
+    /// V activations of sixteen bits.
+    pub word: Signal<In, Bits<WORD>>,
+    /// The sum; 25 bits a product and log2(V) ≤ 7 of growth.
+    pub sum: Signal<Out, S<32>>,
+}
+
+impl<const V: usize, const ROW: usize, const WORD: usize> Default for Dot<V, ROW, WORD> {
+    fn default() -> Self {
+        assert_eq!((9 * V, 16 * V), (ROW, WORD), "widths of {V} elements");
+        assert!(V <= 128, "sum of {V} products exceeds 32 bits");
+        Self {
+            clock: Default::default(),
+            row: Default::default(),
+            word: Default::default(),
+            sum: Default::default(),
+        }
+    }
+}
+
+impl<const V: usize, const ROW: usize, const WORD: usize> Logic for Dot<V, ROW, WORD> {
+    verilog_only!();
+
+    fn connect(&mut self) {
+        self.sum.connect();
+    }
+
+    fn hdl(&self) -> Verilog {
+        let product = |i: usize| {
+            let (row, word) =
+                (format!("row[{}:{}]", 9 * i + 8, 9 * i), format!("word[{}:{}]", 16 * i + 15, 16 * i));
+            format!(
+                "reg signed [24:0] product_{i};\nalways @(posedge clock) product_{i} <= $signed({row}) * $signed({word});\n"
+            )
+        };
+        let products: String = (0..V).map(product).collect();
+        Verilog::Custom(format!("{products}always @(posedge clock) sum <= {};", tree(0, V)))
+    }
+}
+
+/// The sum of products `from..from + count` as a balanced tree.
+fn tree(from: usize, count: usize) -> String {
+    match count {
+        1 => format!("product_{from}"),
+        _ => {
+            let half = count / 2;
+            format!("({} + {})", tree(from, half), tree(from + half, count - half))
+        }
+    }
+}
+
+/// Collects V values of 16 bits into a word, one at a time; the first of a word clears the others.
+#[derive(LogicBlock)]
+pub struct Gather<const V: usize, const WORD: usize, const E: usize> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Takes `value`.
+    pub take: Signal<In, Bit>,
+    /// Its place in the word; place 0 clears the others.
+    pub element: Signal<In, Bits<E>>,
+    /// The value.
+    pub value: Signal<In, Bits<16>>,
+    /// The word, element 0 lowest.
+    pub word: Signal<Out, Bits<WORD>>,
+}
+
+impl<const V: usize, const WORD: usize, const E: usize> Default for Gather<V, WORD, E> {
+    fn default() -> Self {
+        assert_eq!(16 * V, WORD, "width of {V} elements");
+        assert!(V <= 1 << E, "{V} elements in {E} bits");
+        Self {
+            clock: Default::default(),
+            take: Default::default(),
+            element: Default::default(),
+            value: Default::default(),
+            word: Default::default(),
+        }
+    }
+}
+
+impl<const V: usize, const WORD: usize, const E: usize> Logic for Gather<V, WORD, E> {
+    verilog_only!();
+
+    fn connect(&mut self) {
+        self.word.connect();
+    }
+
+    fn hdl(&self) -> Verilog {
+        let element = |i: usize| {
+            let (high, low) = (16 * i + 15, 16 * i);
+            match i {
+                0 => format!("    if (element == 0) word[{high}:{low}] <= value;\n"),
+                _ => format!(
+                    "    if (element == 0) word[{high}:{low}] <= 0; else if (element == {i}) word[{high}:{low}] <= value;\n"
+                ),
+            }
+        };
+        let elements: String = (0..V).map(element).collect();
+        Verilog::Custom(format!("always @(posedge clock) if (take) begin\n{elements}end"))
+    }
+}
+
+/// Words loaded side by side and shifted out one after another, lowest first.
+#[derive(LogicBlock, Default)]
+pub struct ShiftOut<const WORD: usize, const WORDS: usize> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Takes `words`; goes before `shift`.
+    pub load: Signal<In, Bit>,
+    /// All words, the first to leave lowest.
+    pub words: Signal<In, Bits<WORDS>>,
+    /// Moves on to the next word.
+    pub shift: Signal<In, Bit>,
+    /// The present word.
+    pub word: Signal<Out, Bits<WORD>>,
+}
+
+impl<const WORD: usize, const WORDS: usize> Logic for ShiftOut<WORD, WORDS> {
+    verilog_only!();
+
+    fn connect(&mut self) {
+        self.word.connect();
+    }
+
+    fn hdl(&self) -> Verilog {
+        Verilog::Custom(format!(
+            "reg [{last}:0] held;
+always @(posedge clock) if (load) held <= words; else if (shift) held <= held >> {WORD};
+always @(*) word = held[{high}:0];",
+            last = WORDS - 1,
+            high = WORD - 1,
+        ))
+    }
+}

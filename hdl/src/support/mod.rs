@@ -1,0 +1,43 @@
+//! The thin layer over rust-hdl: what it lacks, and what it gets wrong, in
+//! one place.
+//!
+//! rust-hdl's kernel language is translated token by token, so that some
+//! ordinary expressions emit Verilog that means something else. Rules for
+//! every unit:
+//!
+//! - parenthesise each `&`, `|`, `^` beside a comparison;
+//! - no sum or product inside a cast or a slice: go through a local signal of
+//!   the full width;
+//! - no literal beside a signed value, none compared with a sum that may wrap:
+//!   use a [`Constant`] or a local signal;
+//! - one index per path; const generics are no values in the kernel;
+//! - every output and local signal gets a value on every path;
+//! - registers come from [`Register`], which has no initial value: whatever
+//!   must be known after reset is reset in the unit, at the end of its kernel.
+//!
+//! The leaf cells that rust-hdl cannot say are Verilog in strings, all of them
+//! in `leaf`. [`verilog`] checks what can be checked in emitted text; the rest
+//! is found by comparing every unit with its kernel in Verilator.
+
+mod delay;
+mod emit;
+mod fifo;
+mod leaf;
+mod signed;
+
+pub use delay::{Delay, ValidDelay};
+pub use emit::{EmitError, verilog};
+pub use fifo::Fifo;
+pub use leaf::{ArithmeticShiftRight, Concat, Dot, Gather, Ram, Register, Rom, ShiftLeft, ShiftOut, Split};
+pub use signed::{AsSigned, S};
+
+/// What every unit imports: rust-hdl's core and this layer.
+pub mod prelude {
+    pub use super::{
+        ArithmeticShiftRight, AsSigned, Concat, Delay, Dot, Fifo, Gather, Ram, Register, Rom, S, ShiftLeft,
+        ShiftOut, Split, ValidDelay,
+    };
+    pub use rust_hdl_core::prelude::*;
+    pub use rust_hdl_widgets::dff_setup;
+    pub use std::array::from_fn;
+}
