@@ -9,10 +9,13 @@
 // takes for useless.
 #![allow(missing_docs, clippy::useless_conversion)]
 
+pub mod attention;
 pub mod config;
 pub mod drain;
 pub mod lane;
 pub mod lane_array;
+pub mod reciprocal;
 pub mod requantise;
 pub mod scratchpad;
+pub mod softmax;
 pub mod support;

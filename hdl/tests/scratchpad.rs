@@ -10,7 +10,7 @@ const WORDS: u64 = 24;
 
 #[test]
 fn both_reads_see_what_was_written() {
-    let library = verilate(&mut Scratchpad::<64, 5, 4>::new(WORDS as usize), "scratchpad");
+    let library = verilate(|| Scratchpad::<64, 5, 4>::new(WORDS as usize), "scratchpad");
     for seed in seeds() {
         let mut bench = Bench::new(&library, seed);
         let mut memory = vec![0; WORDS as usize];
@@ -53,7 +53,7 @@ fn both_reads_see_what_was_written() {
 /// While consecutive words are broadcast without a pause, rows are read every other beat.
 #[test]
 fn consecutive_rows_wait_every_other_beat_at_most() {
-    let library = verilate(&mut Scratchpad::<64, 5, 4>::new(WORDS as usize), "scratchpad");
+    let library = verilate(|| Scratchpad::<64, 5, 4>::new(WORDS as usize), "scratchpad");
     let mut bench = Bench::new(&library, 1);
     bench.set("read", 1);
     bench.set("row_valid", 1);

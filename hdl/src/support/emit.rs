@@ -38,8 +38,20 @@ const KEYWORDS: &str = "alias always and assert assign assume automatic before b
     time timeprecision timeunit tran tri type typedef union unique unsigned until untyped use uwire var vectored \
     virtual void wait weak while wildcard wire with within wor xnor xor";
 
-/// The Verilog of a unit whose top module is called `name`.
-pub fn verilog<U: Block>(unit: &mut U, name: &str) -> Result<String, EmitError> {
+/// Stack of the thread that elaborates: rust-hdl keeps every bit of every signal in a `bool`.
+const STACK_BYTES: usize = 1 << 30;
+
+/// The Verilog of the unit that `build` makes, its top module called `name`.
+pub fn verilog<U: Block>(build: impl FnOnce() -> U + Send, name: &str) -> Result<String, EmitError> {
+    std::thread::scope(|scope| {
+        let elaborate = || emit(&mut build(), name);
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, elaborate);
+        let thread = thread.expect("a thread can be started");
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn emit<U: Block>(unit: &mut U, name: &str) -> Result<String, EmitError> {
     unit.connect_all();
     check_all(unit)
         .map_err(|cause| EmitError::Check { module: name.into(), problem: format!("{cause:?}") })?;

@@ -69,7 +69,7 @@ pub struct Ram<const W: usize, const A: usize> {
     pub write_address: Signal<In, Bits<A>>,
     /// The word.
     pub write_data: Signal<In, Bits<W>>,
-    _words: Box<usize>,
+    _words: usize,
 }
 
 impl<const W: usize, const A: usize> Ram<W, A> {
@@ -84,7 +84,7 @@ impl<const W: usize, const A: usize> Ram<W, A> {
             write_enable: Default::default(),
             write_address: Default::default(),
             write_data: Default::default(),
-            _words: Box::new(words),
+            _words: words,
         }
     }
 }
@@ -110,7 +110,7 @@ always @(posedge clock) begin
     if (write_enable) memory[write_address] <= write_data;
 end",
             width = W - 1,
-            last = *self._words - 1,
+            last = self._words - 1,
         ))
     }
 }
@@ -126,7 +126,7 @@ pub struct Rom<const W: usize, const A: usize> {
     pub address: Signal<In, Bits<A>>,
     /// The entry, a beat later.
     pub data: Signal<Out, Bits<W>>,
-    _entries: Box<Vec<u64>>,
+    _entries: Vec<u64>,
 }
 
 impl<const W: usize, const A: usize> Rom<W, A> {
@@ -141,7 +141,7 @@ impl<const W: usize, const A: usize> Rom<W, A> {
             enable: Default::default(),
             address: Default::default(),
             data: Default::default(),
-            _entries: Box::new(entries),
+            _entries: entries,
         }
     }
 }

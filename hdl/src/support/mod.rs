@@ -6,8 +6,8 @@
 //! every unit:
 //!
 //! - parenthesise each `&`, `|`, `^` beside a comparison;
-//! - no sum or product inside a cast or a slice: go through a local signal of
-//!   the full width;
+//! - no sum, product or negation inside a cast or a slice: go through a local
+//!   signal of the full width (`!x` is `~x` there, at the width of the cast);
 //! - no literal beside a signed value, none compared with a sum that may wrap:
 //!   use a [`Constant`] or a local signal;
 //! - one index per path; const generics are no values in the kernel;

@@ -19,8 +19,8 @@ pub fn seeds() -> Vec<u64> {
 }
 
 /// Verilates a unit.
-pub fn verilate<U: Block>(unit: &mut U, name: &str) -> Library {
-    let verilog = support::verilog(unit, name).unwrap_or_else(|error| panic!("{error}"));
+pub fn verilate<U: Block>(build: impl FnOnce() -> U + Send, name: &str) -> Library {
+    let verilog = support::verilog(build, name).unwrap_or_else(|error| panic!("{error}"));
     let build = Build::new(name).source_text(format!("{name}.v"), verilog);
     build.load().unwrap_or_else(|error| panic!("{error}"))
 }
