@@ -1,45 +1,137 @@
 //! Units at the sizes of the named architectures.
 //!
-//! Const generics cannot be computed from each other in rust-hdl's types, so
-//! every size stands here once, and is checked against `ArchConfig`.
+//! Const generics cannot be computed from each other in the types of units,
+//! so every width stands here once, and is checked against `ArchConfig`.
 
 use edge_moe_isa::arch::ArchConfig;
 
+use crate::attention::AttentionTop;
+use crate::drain::Drain;
 use crate::lane_array::LaneArray;
+use crate::requantise::Requantise;
+use crate::scratchpad::Scratchpad;
+use crate::softmax::Softmax;
+use crate::support::{EmitError, verilog};
+
+/// A unit of an architecture, ready to be written as Verilog.
+pub struct Unit {
+    /// Name of the top module.
+    pub name: &'static str,
+    /// Its Verilog.
+    pub verilog: fn(&str) -> Result<String, EmitError>,
+}
+
+/// All units of the named architecture, the largest last.
+pub fn units(arch: &str) -> Option<Vec<Unit>> {
+    match arch {
+        "tiny" => Some(tiny::units()),
+        "ecp5-85" => Some(ecp5_85::units()),
+        "edge" => Some(edge::units()),
+        "zcu102" => Some(zcu102::units()),
+        _ => None,
+    }
+}
 
 macro_rules! architecture {
-    ($(#[$doc:meta])* $module:ident, $arch:ident: $lanes:literal x $vector:literal, bank $bank:literal,
-     row $row:literal, word $word:literal, rows $rows:literal, results $results:literal,
-     lane bits $lane_bits:literal, row address $row_address:literal) => {
+    (
+        $(#[$doc:meta])*
+        $module:ident: $lanes:literal x $vector:literal, bank $bank:literal, scratchpad $words:literal,
+        row $row:literal, word $word:literal, rows $rows:literal, results $results:literal, all words $all:literal,
+        lane bits $lane_bits:literal, row address $row_address:literal, score address $score_address:literal,
+        word address $word_address:literal, half $half:literal
+    ) => {
         $(#[$doc])*
         pub mod $module {
             use super::*;
 
-            /// The architecture.
-            pub fn arch() -> ArchConfig {
-                ArchConfig::$arch()
-            }
-
-            /// Its lane array.
+            /// The lane array.
             pub type Lanes = LaneArray<$lanes, $vector, $row, $word, $rows, $results, $lane_bits, $row_address, 48>;
+            /// Softmax of all lanes.
+            pub type Softmaxes = Softmax<$lanes, $vector, $row, $rows, $results, $lane_bits, $score_address>;
+            /// The drain.
+            pub type Drains = Drain<$lanes, $vector, $word, $results, $all>;
+            /// The scratchpad.
+            pub type Scratchpads = Scratchpad<$word, $word_address, $half>;
+            /// Attention by itself.
+            pub type Attentions = AttentionTop<
+                $lanes, $vector, $row, $word, $rows, $results, $all, $lane_bits, $row_address, $score_address,
+                $word_address, $half,
+            >;
+
+            /// The architecture, whose sizes the types have.
+            pub fn arch() -> ArchConfig {
+                let arch = ArchConfig::$module();
+                let name = &arch.name;
+                assert_eq!(
+                    [arch.lanes, arch.vector, arch.bank_words, arch.scratchpad_words],
+                    [$lanes, $vector, $bank, $words],
+                    "sizes of `{name}`"
+                );
+                assert_eq!(
+                    [9 * $vector, 16 * $vector, 9 * $vector * $lanes, 16 * $lanes, 16 * $vector * $lanes],
+                    [$row, $word, $rows, $results, $all],
+                    "widths of `{name}`"
+                );
+                assert_eq!(
+                    [1 << $lane_bits, 1 << $row_address, 1 << $word_address, 1 << $half],
+                    [$lanes, 2 * $bank, $words, $words / 2],
+                    "addresses of `{name}`"
+                );
+                assert_eq!(1 << $score_address, 2 * arch.max_tokens, "scores of `{name}`");
+                arch
+            }
 
             /// An array with two banks of rows in each lane.
             pub fn lanes() -> Lanes {
-                let arch = arch();
-                assert_eq!([arch.lanes, arch.vector, arch.bank_words], [$lanes, $vector, $bank], "sizes of `{}`", arch.name);
-                assert_eq!([9 * $vector, 16 * $vector, 9 * $vector * $lanes, 16 * $lanes], [$row, $word, $rows, $results]);
-                assert_eq!([1 << $lane_bits, 1 << $row_address], [$lanes, 2 * $bank]);
-                Lanes::new(2 * $bank)
+                Lanes::new(2 * arch().bank_words as usize)
+            }
+
+            /// Attention with the lanes' banks and the whole scratchpad.
+            pub fn attention() -> Attentions {
+                Attentions::new(arch().bank_words as usize, arch().scratchpad_words as usize)
+            }
+
+            /// The scratchpad.
+            pub fn scratchpad() -> Scratchpads {
+                Scratchpads::new(arch().scratchpad_words as usize)
+            }
+
+            /// All units, the largest last.
+            pub fn units() -> Vec<Unit> {
+                vec![
+                    Unit { name: "requantise", verilog: |name| verilog(Requantise::default, name) },
+                    Unit { name: "scratchpad", verilog: |name| verilog(scratchpad, name) },
+                    Unit { name: "drain", verilog: |name| verilog(Drains::default, name) },
+                    Unit { name: "softmax", verilog: |name| verilog(Softmaxes::default, name) },
+                    Unit { name: "lane_array", verilog: |name| verilog(lanes, name) },
+                    Unit { name: "attention", verilog: |name| verilog(attention, name) },
+                ]
             }
         }
     };
 }
 
-architecture!(/// 4 × 4: tests.
-    tiny, tiny: 4 x 4, bank 64, row 36, word 64, rows 144, results 64, lane bits 2, row address 7);
-architecture!(/// 8 × 8: ECP5-85F boards.
-    ecp5_85, ecp5_85: 8 x 8, bank 128, row 72, word 128, rows 576, results 128, lane bits 3, row address 8);
-architecture!(/// 16 × 16.
-    edge, edge: 16 x 16, bank 64, row 144, word 256, rows 2304, results 256, lane bits 4, row address 7);
-architecture!(/// 32 × 32.
-    zcu102, zcu102: 32 x 32, bank 32, row 288, word 512, rows 9216, results 512, lane bits 5, row address 6);
+architecture! {
+    /// 4 × 4: tests.
+    tiny: 4 x 4, bank 64, scratchpad 4096,
+    row 36, word 64, rows 144, results 64, all words 256,
+    lane bits 2, row address 7, score address 7, word address 12, half 11
+}
+architecture! {
+    /// 8 × 8: ECP5-85F boards.
+    ecp5_85: 8 x 8, bank 128, scratchpad 16384,
+    row 72, word 128, rows 576, results 128, all words 1024,
+    lane bits 3, row address 8, score address 9, word address 14, half 13
+}
+architecture! {
+    /// 16 × 16: the size of Edge-MoE's unit for linear layers.
+    edge: 16 x 16, bank 64, scratchpad 16384,
+    row 144, word 256, rows 2304, results 256, all words 4096,
+    lane bits 4, row address 7, score address 9, word address 14, half 13
+}
+architecture! {
+    /// 32 × 32: a large Zynq UltraScale+.
+    zcu102: 32 x 32, bank 32, scratchpad 8192,
+    row 288, word 512, rows 9216, results 512, all words 16384,
+    lane bits 5, row address 6, score address 9, word address 13, half 12
+}

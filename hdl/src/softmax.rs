@@ -23,13 +23,14 @@
 //! | 6 | plus carry: probability |
 //! | 7 | packed, added to the sum |
 //! | 8 | `probability_write`, if this key completes a word or is the last |
-//! | 8 | `sum_valid` after the last key; the sums are valid in that beat alone |
+//! | 8 | `sum_valid` after the last key: the shared scale takes the sums of all lanes |
 //! | 9 + [`ContextScale::LATENCY`] + i | `context_write` of lane i after the last key |
 //!
 //! Both may pause at any time and run side by side, each one key a beat.
 //! `read_first` may come in the beat after the last push of its query, a
 //! `push_first` into the same bank in the beat of `read_last`. There must be
-//! P beats from one `read_last` to the next, for the shared scale.
+//! P beats from one `read_last` to the next, for the shared scale. `reset`
+//! forgets whatever is on its way.
 
 use edge_moe_kernels::reciprocal::MANTISSA_BITS;
 use edge_moe_kernels::softmax::LOGIT_FRACTION_BITS;
@@ -244,13 +245,11 @@ impl<const V: usize, const ROW: usize, const A: usize> Logic for SoftmaxLane<V, 
         if self.compare_bank.val() {
             self.compared.next = self.maximum[1].q.val();
         }
-        if self.compare.val() {
-            if self.compare_first.val() | (self.ceiling.q.val() > self.compared.val()) {
-                if self.compare_bank.val() {
-                    self.maximum[1].d.next = self.ceiling.q.val();
-                } else {
-                    self.maximum[0].d.next = self.ceiling.q.val();
-                }
+        if self.compare.val() & (self.compare_first.val() | (self.ceiling.q.val() > self.compared.val())) {
+            if self.compare_bank.val() {
+                self.maximum[1].d.next = self.ceiling.q.val();
+            } else {
+                self.maximum[0].d.next = self.ceiling.q.val();
             }
         }
 

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Bench, seeds, verilate};
-use edge_moe_hdl::attention::AttentionTop;
+use edge_moe_hdl::config;
 use edge_moe_kernels::dot::{dot, query_operand};
 use edge_moe_kernels::fixed::{ACTIVATION_BITS, Requantise};
 use edge_moe_kernels::softmax::{ContextScale, softmax};
@@ -240,39 +240,27 @@ fn check(library: &Library, sizes: (usize, usize, usize), long: &[[usize; 4]], s
 }
 
 #[test]
-fn four_lanes_of_four() {
-    let library = verilate(
-        || AttentionTop::<4, 4, 36, 64, 144, 64, 256, 2, 7, 7, 12, 11>::new(64, 4096),
-        "attention_4x4",
-    );
+fn tiny() {
+    let library = verilate(config::tiny::attention, "attention_tiny");
     let long = [[33, 1, 2, 8], [64, 1, 1, 16], [21, 2, 1, 12]];
     let short = [[1, 1, 1, 4], [2, 3, 2, 4], [5, 1, 3, 8], [4, 2, 1, 4]];
     check(&library, (4, 4, 4096), &long, &short);
 }
 
 #[test]
-fn eight_lanes_of_eight() {
-    let library = verilate(
-        || AttentionTop::<8, 8, 72, 128, 576, 128, 1024, 3, 8, 9, 14, 13>::new(128, 16384),
-        "attention_8x8",
-    );
+fn ecp5_85() {
+    let library = verilate(config::ecp5_85::attention, "attention_ecp5_85");
     check(&library, (8, 8, 16384), &[[129, 1, 1, 64], [130, 1, 2, 16]], &[[3, 1, 2, 8], [9, 2, 1, 16]]);
 }
 
 #[test]
-fn sixteen_lanes_of_sixteen() {
-    let library = verilate(
-        || AttentionTop::<16, 16, 144, 256, 2304, 256, 4096, 4, 7, 9, 14, 13>::new(64, 16384),
-        "attention_16x16",
-    );
+fn edge() {
+    let library = verilate(config::edge::attention, "attention_edge");
     check(&library, (16, 16, 16384), &[[129, 1, 3, 64], [129, 2, 1, 64]], &[[1, 1, 1, 16], [17, 2, 2, 32]]);
 }
 
 #[test]
-fn thirty_two_lanes_of_thirty_two() {
-    let library = verilate(
-        || AttentionTop::<32, 32, 288, 512, 9216, 512, 16384, 5, 6, 9, 13, 12>::new(32, 8192),
-        "attention_32x32",
-    );
+fn zcu102() {
+    let library = verilate(config::zcu102::attention, "attention_zcu102");
     check(&library, (32, 32, 8192), &[[129, 1, 3, 64]], &[[1, 1, 1, 32], [33, 1, 2, 64]]);
 }

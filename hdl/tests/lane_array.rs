@@ -294,20 +294,20 @@ fn check(arch: &ArchConfig, library: &Library) {
 
 #[test]
 fn tiny() {
-    check(&config::tiny::arch(), &verilate(|| config::tiny::lanes(), "lanes_tiny"));
+    check(&config::tiny::arch(), &verilate(config::tiny::lanes, "lanes_tiny"));
 }
 
 #[test]
 fn ecp5_85() {
-    check(&config::ecp5_85::arch(), &verilate(|| config::ecp5_85::lanes(), "lanes_ecp5_85"));
+    check(&config::ecp5_85::arch(), &verilate(config::ecp5_85::lanes, "lanes_ecp5_85"));
 }
 
 #[test]
 fn edge() {
-    check(&config::edge::arch(), &verilate(|| config::edge::lanes(), "lanes_edge"));
+    check(&config::edge::arch(), &verilate(config::edge::lanes, "lanes_edge"));
 }
 
 #[test]
 fn zcu102() {
-    check(&config::zcu102::arch(), &verilate(|| config::zcu102::lanes(), "lanes_zcu102"));
+    check(&config::zcu102::arch(), &verilate(config::zcu102::lanes, "lanes_zcu102"));
 }

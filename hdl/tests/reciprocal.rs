@@ -86,7 +86,7 @@ fn operand(random: &mut StdRng, bits: u32) -> u64 {
 
 #[test]
 fn reciprocals_of_all_sums_of_probabilities() {
-    let library = verilate(|| Reciprocal::default(), "reciprocal");
+    let library = verilate(Reciprocal::default, "reciprocal");
     let mut run = Run::new(Bench::new(&library, 1), "x", |x| reciprocal(x as u32));
     for x in 1..1 << 20 {
         run.beat(Some(x));
@@ -97,7 +97,7 @@ fn reciprocals_of_all_sums_of_probabilities() {
 
 #[test]
 fn reciprocals_of_any_length() {
-    let library = verilate(|| Reciprocal::default(), "reciprocal");
+    let library = verilate(Reciprocal::default, "reciprocal");
     for seed in seeds() {
         let mut run = Run::new(Bench::new(&library, seed), "x", |x| reciprocal(x as u32));
         run.random(50_000, |random| operand(random, 32));
@@ -108,7 +108,7 @@ fn reciprocals_of_any_length() {
 
 #[test]
 fn inverse_roots_of_small_operands() {
-    let library = verilate(|| InverseRoot::default(), "inverse_root");
+    let library = verilate(InverseRoot::default, "inverse_root");
     let mut run = Run::new(Bench::new(&library, 1), "v", inverse_root);
     for v in 1..1 << 18 {
         run.beat(Some(v));
@@ -119,7 +119,7 @@ fn inverse_roots_of_small_operands() {
 
 #[test]
 fn inverse_roots_of_any_length() {
-    let library = verilate(|| InverseRoot::default(), "inverse_root");
+    let library = verilate(InverseRoot::default, "inverse_root");
     for seed in seeds() {
         let mut run = Run::new(Bench::new(&library, seed), "v", inverse_root);
         run.random(50_000, |random| operand(random, 64));

@@ -12,6 +12,8 @@
 //!
 //! Beats of a descriptor: sets · heads · ceil(T/P) · (T·d/V + d·ceil(T/V)).
 
+use super::probability_control::ProbabilityControl;
+use super::query_loader::QueryLoader;
 use super::walk::GroupWalk;
 use crate::drain;
 use crate::support::prelude::*;
@@ -95,28 +97,9 @@ pub struct Sequencer<const L: usize, const A: usize, const K: usize> {
     pub scale_lane: Signal<In, Bits<L>>,
     pub scale_bank: Signal<Out, Bit>,
 
-    // Queries on their way into the lanes.
-    load_walk: GroupWalk,
-    load_lane: Register<Bits<6>>,
-    load_word: Register<Bits<20>>,
-    load_offset: Register<Bits<20>>,
-    load_pending: Signal<Local, Bit>,
-    load_grant: Signal<Local, Bit>,
-    load_last_word: Signal<Local, Bit>,
-    load_last: Signal<Local, Bit>,
-    next_load_lane: Signal<Local, Bits<6>>,
-    next_load_word: Signal<Local, Bits<20>>,
-    /// A word comes in this beat; it is held; where it goes; the group is complete with it.
-    coming: Register<Bit>,
-    held: Register<Bit>,
-    held_lane: Register<Bits<L>>,
-    held_address: Register<Bits<A>>,
-    held_last: Register<Bit>,
-    held_parity: Register<Bit>,
-    queries_even: Register<Bit>,
-    queries_odd: Register<Bit>,
+    loader: QueryLoader<L, A>,
+    probabilities: ProbabilityControl<L, A, K>,
 
-    // The beats.
     phase: Register<Phase>,
     score_walk: GroupWalk,
     context_walk: GroupWalk,
@@ -149,23 +132,9 @@ pub struct Sequencer<const L: usize, const A: usize, const K: usize> {
     context_tag: Signal<Local, Bits<48>>,
     context_address: Signal<Local, Bits<20>>,
 
-    // Probabilities.
-    waiting_even: Register<Bit>,
-    waiting_odd: Register<Bit>,
-    reading: Register<Bit>,
-    scaling: Register<Bit>,
-    bank: Register<Bit>,
-    key: Register<Bits<13>>,
-    next_key: Signal<Local, Bits<13>>,
-    probability_word: Register<Bits<A>>,
-    probabilities_even: Register<Bit>,
-    probabilities_odd: Register<Bit>,
-
     quarter_1: Constant<Bits<A>>,
     quarter_2: Constant<Bits<A>>,
     quarter_3: Constant<Bits<A>>,
-    odd_scores: Constant<Bits<K>>,
-    last_lane: Constant<Bits<L>>,
     last_element: Constant<Bits<7>>,
     depth: Constant<Bits<5>>,
 }
@@ -228,24 +197,8 @@ impl<const L: usize, const A: usize, const K: usize> Sequencer<L, A, K> {
             scale_write: Default::default(),
             scale_lane: Default::default(),
             scale_bank: Default::default(),
-            load_walk: GroupWalk::new(lanes),
-            load_lane: Default::default(),
-            load_word: Default::default(),
-            load_offset: Default::default(),
-            load_pending: Default::default(),
-            load_grant: Default::default(),
-            load_last_word: Default::default(),
-            load_last: Default::default(),
-            next_load_lane: Default::default(),
-            next_load_word: Default::default(),
-            coming: Default::default(),
-            held: Default::default(),
-            held_lane: Default::default(),
-            held_address: Default::default(),
-            held_last: Default::default(),
-            held_parity: Default::default(),
-            queries_even: Default::default(),
-            queries_odd: Default::default(),
+            loader: QueryLoader::new(lanes),
+            probabilities: ProbabilityControl::new(lanes),
             phase: Default::default(),
             score_walk: GroupWalk::new(lanes),
             context_walk: GroupWalk::new(lanes),
@@ -273,21 +226,9 @@ impl<const L: usize, const A: usize, const K: usize> Sequencer<L, A, K> {
             score_tag: Default::default(),
             context_tag: Default::default(),
             context_address: Default::default(),
-            waiting_even: Default::default(),
-            waiting_odd: Default::default(),
-            reading: Default::default(),
-            scaling: Default::default(),
-            bank: Default::default(),
-            key: Default::default(),
-            next_key: Default::default(),
-            probability_word: Default::default(),
-            probabilities_even: Default::default(),
-            probabilities_odd: Default::default(),
             quarter_1: quarter(1),
             quarter_2: quarter(2),
             quarter_3: quarter(3),
-            odd_scores: Constant::new((1_u64 << (K - 1)).into()),
-            last_lane: Constant::new((lanes as u64 - 1).into()),
             last_element: Constant::new((vector as u64 - 1).into()),
             depth: Constant::new((drain::DEPTH as u64).into()),
         }
@@ -300,17 +241,6 @@ impl<const L: usize, const A: usize, const K: usize> Logic for Sequencer<L, A, K
         dff_setup!(
             self,
             clock,
-            load_lane,
-            load_word,
-            load_offset,
-            coming,
-            held,
-            held_lane,
-            held_address,
-            held_last,
-            held_parity,
-            queries_even,
-            queries_odd,
             phase,
             ahead,
             outer,
@@ -319,26 +249,44 @@ impl<const L: usize, const A: usize, const K: usize> Logic for Sequencer<L, A, K
             value_head,
             element,
             context_word,
-            on_their_way,
-            waiting_even,
-            waiting_odd,
-            reading,
-            scaling,
-            bank,
-            key,
-            probability_word,
-            probabilities_even,
-            probabilities_odd
+            on_their_way
         );
-        self.load_walk.clock.next = self.clock.val();
-        self.load_walk.reset.next = self.reset.val();
-        self.load_walk.start.next = self.start.val();
-        self.load_walk.tokens.next = self.tokens.val();
-        self.load_walk.heads.next = self.heads.val();
-        self.load_walk.sets.next = self.sets.val();
-        self.load_walk.head_words.next = self.head_words.val();
-        self.load_walk.group_words.next = self.group_words.val();
-        self.load_walk.set_words.next = self.set_words.val();
+        self.loader.clock.next = self.clock.val();
+        self.loader.reset.next = self.reset.val();
+        self.loader.start.next = self.start.val();
+        self.loader.queries.next = self.queries.val();
+        self.loader.tokens.next = self.tokens.val();
+        self.loader.sets.next = self.sets.val();
+        self.loader.heads.next = self.heads.val();
+        self.loader.head_words.next = self.head_words.val();
+        self.loader.token_words.next = self.token_words.val();
+        self.loader.group_words.next = self.group_words.val();
+        self.loader.set_words.next = self.set_words.val();
+        self.loader.row_read_ready.next = self.row_read_ready.val();
+        self.loader.row_ready.next = self.row_ready.val();
+        self.row_read_valid.next = self.loader.row_read_valid.val();
+        self.row_read_address.next = self.loader.row_read_address.val();
+        self.row_hold.next = self.loader.row_hold.val();
+        self.row_valid.next = self.loader.row_valid.val();
+        self.row_lane.next = self.loader.row_lane.val();
+        self.row_address.next = self.loader.row_address.val();
+        self.probabilities.clock.next = self.clock.val();
+        self.probabilities.reset.next = self.reset.val();
+        self.probabilities.tokens.next = self.tokens.val();
+        self.probabilities.result_valid.next = self.result_valid.val();
+        self.probabilities.result_tag.next = self.result_tag.val();
+        self.probabilities.probability_write.next = self.probability_write.val();
+        self.probabilities.scale_write.next = self.scale_write.val();
+        self.probabilities.scale_lane.next = self.scale_lane.val();
+        self.push.next = self.probabilities.push.val();
+        self.push_first.next = self.probabilities.push_first.val();
+        self.push_address.next = self.probabilities.push_address.val();
+        self.key_read.next = self.probabilities.key_read.val();
+        self.key_first.next = self.probabilities.key_first.val();
+        self.key_last.next = self.probabilities.key_last.val();
+        self.key_address.next = self.probabilities.key_address.val();
+        self.probability_address.next = self.probabilities.probability_address.val();
+        self.scale_bank.next = self.probabilities.scale_bank.val();
         self.score_walk.clock.next = self.clock.val();
         self.score_walk.reset.next = self.reset.val();
         self.score_walk.start.next = self.start.val();
@@ -357,63 +305,6 @@ impl<const L: usize, const A: usize, const K: usize> Logic for Sequencer<L, A, K
         self.context_walk.head_words.next = self.head_words.val();
         self.context_walk.group_words.next = self.group_words.val();
         self.context_walk.set_words.next = self.set_words.val();
-
-        // Queries: lane after lane, word after word, into the quarter of their group.
-        self.load_pending.next = !self.load_walk.done.val() & !self.queries_even.q.val();
-        if self.load_walk.parity.val() {
-            self.load_pending.next = !self.load_walk.done.val() & !self.queries_odd.q.val();
-        }
-        self.row_read_valid.next = self.load_pending.val()
-            & !self.coming.q.val()
-            & (!self.held.q.val() | (self.row_ready.val() & !self.held_last.q.val()));
-        self.row_read_address.next = self.queries.val()
-            + self.load_walk.group_offset.val()
-            + self.load_offset.q.val()
-            + self.load_word.q.val();
-        self.load_grant.next = self.row_read_valid.val() & self.row_read_ready.val();
-        self.next_load_word.next = self.load_word.q.val() + 1;
-        self.next_load_lane.next = self.load_lane.q.val() + 1;
-        self.load_last_word.next = self.next_load_word.val() == self.head_words.val();
-        self.load_last.next =
-            self.load_last_word.val() & (self.next_load_lane.val() == self.load_walk.queries.val());
-        self.load_walk.advance.next = self.load_grant.val() & self.load_last.val();
-        self.coming.d.next = self.load_grant.val();
-        if self.load_grant.val() {
-            self.held_lane.d.next = self.load_lane.q.val().get_bits::<L>(0);
-            self.held_address.d.next = self.load_word.q.val().get_bits::<A>(0);
-            if self.load_walk.parity.val() {
-                self.held_address.d.next = self.load_word.q.val().get_bits::<A>(0) | self.quarter_1.val();
-            }
-            self.held_last.d.next = self.load_last.val();
-            self.held_parity.d.next = self.load_walk.parity.val();
-            self.load_word.d.next = self.next_load_word.val();
-            if self.load_last_word.val() {
-                self.load_word.d.next = 0.into();
-                self.load_lane.d.next = self.next_load_lane.val();
-                self.load_offset.d.next = self.load_offset.q.val() + self.token_words.val();
-            }
-            if self.load_last.val() {
-                self.load_lane.d.next = 0.into();
-                self.load_offset.d.next = 0.into();
-            }
-        }
-        self.row_hold.next = self.coming.q.val();
-        self.row_valid.next = self.held.q.val();
-        self.row_lane.next = self.held_lane.q.val();
-        self.row_address.next = self.held_address.q.val();
-        if self.held.q.val() & self.row_ready.val() {
-            self.held.d.next = false;
-            if self.held_last.q.val() {
-                if self.held_parity.q.val() {
-                    self.queries_odd.d.next = true;
-                } else {
-                    self.queries_even.d.next = true;
-                }
-            }
-        }
-        if self.coming.q.val() {
-            self.held.d.next = true;
-        }
 
         // Beats.
         self.next_word.next = self.word.q.val() + 1;
@@ -494,17 +385,21 @@ impl<const L: usize, const A: usize, const K: usize> Logic for Sequencer<L, A, K
 
         // Which phase comes next: scores until two groups have them, then contexts.
         self.scores_can_start.next =
-            !self.score_walk.done.val() & !self.ahead.q.val().get_bit(1) & self.queries_even.q.val();
+            !self.score_walk.done.val() & !self.ahead.q.val().get_bit(1) & self.loader.even.val();
         if self.score_walk.parity.val() {
             self.scores_can_start.next =
-                !self.score_walk.done.val() & !self.ahead.q.val().get_bit(1) & self.queries_odd.q.val();
+                !self.score_walk.done.val() & !self.ahead.q.val().get_bit(1) & self.loader.odd.val();
         }
-        self.contexts_can_start.next = self.ahead.q.val().any() & self.probabilities_even.q.val();
+        self.contexts_can_start.next = self.ahead.q.val().any() & self.probabilities.even.val();
         if self.context_walk.parity.val() {
-            self.contexts_can_start.next = self.ahead.q.val().any() & self.probabilities_odd.q.val();
+            self.contexts_can_start.next = self.ahead.q.val().any() & self.probabilities.odd.val();
         }
         self.score_walk.advance.next = self.phase_ends.val() & self.beat_scores.val();
         self.context_walk.advance.next = self.phase_ends.val() & self.beat_contexts.val();
+        self.loader.use_even.next = self.score_walk.advance.val() & !self.score_walk.parity.val();
+        self.loader.use_odd.next = self.score_walk.advance.val() & self.score_walk.parity.val();
+        self.probabilities.use_even.next = self.context_walk.advance.val() & !self.context_walk.parity.val();
+        self.probabilities.use_odd.next = self.context_walk.advance.val() & self.context_walk.parity.val();
         match self.phase.q.val() {
             Phase::Pause => {
                 if self.scores_can_start.val() {
@@ -522,28 +417,18 @@ impl<const L: usize, const A: usize, const K: usize> Logic for Sequencer<L, A, K
                         self.phase.d.next = Phase::Contexts;
                     }
                     self.ahead.d.next = self.ahead.q.val() + 1;
-                    if self.score_walk.parity.val() {
-                        self.queries_odd.d.next = false;
-                    } else {
-                        self.queries_even.d.next = false;
-                    }
                 }
             }
             Phase::Contexts => {
                 if self.phase_ends.val() {
                     self.phase.d.next = Phase::Pause;
                     if !self.score_walk.done.val()
-                        & ((self.queries_even.q.val() & !self.score_walk.parity.val())
-                            | (self.queries_odd.q.val() & self.score_walk.parity.val()))
+                        & ((self.loader.even.val() & !self.score_walk.parity.val())
+                            | (self.loader.odd.val() & self.score_walk.parity.val()))
                     {
                         self.phase.d.next = Phase::Scores;
                     }
                     self.ahead.d.next = self.ahead.q.val() - 1;
-                    if self.context_walk.parity.val() {
-                        self.probabilities_odd.d.next = false;
-                    } else {
-                        self.probabilities_even.d.next = false;
-                    }
                     if self.context_walk.last_of_head.val() {
                         self.value_head.d.next = self.value_head.q.val() + self.offset.q.val() + 1;
                     }
@@ -563,65 +448,6 @@ impl<const L: usize, const A: usize, const K: usize> Logic for Sequencer<L, A, K
         }
         self.context_valid.next = self.result_valid.val() & !self.result_tag.val().get_bit(47);
 
-        // Logits into softmax.
-        self.push.next = self.result_valid.val() & self.result_tag.val().get_bit(47);
-        self.push_first.next = self.result_tag.val().get_bit(14);
-        self.push_address.next = self.result_tag.val().get_bits::<K>(0) & !self.odd_scores.val();
-        if self.result_tag.val().get_bit(13) {
-            self.push_address.next = self.result_tag.val().get_bits::<K>(0) | self.odd_scores.val();
-        }
-        if self.push.val() & self.result_tag.val().get_bit(15) {
-            if self.result_tag.val().get_bit(13) {
-                self.waiting_odd.d.next = true;
-            } else {
-                self.waiting_even.d.next = true;
-            }
-        }
-
-        // Probabilities: one group at a time, keys in order, then the scales of all lanes.
-        self.next_key.next = self.key.q.val() + 1;
-        self.key_read.next = self.reading.q.val();
-        self.key_first.next = !self.key.q.val().any();
-        self.key_last.next = self.next_key.val() == self.tokens.val();
-        self.key_address.next = self.key.q.val().get_bits::<K>(0);
-        if self.bank.q.val() {
-            self.key_address.next = self.key.q.val().get_bits::<K>(0) | self.odd_scores.val();
-        }
-        self.probability_address.next = self.probability_word.q.val() | self.quarter_2.val();
-        if self.bank.q.val() {
-            self.probability_address.next = self.probability_word.q.val() | self.quarter_3.val();
-        }
-        self.scale_bank.next = self.bank.q.val();
-        if self.reading.q.val() {
-            self.key.d.next = self.next_key.val();
-            if self.key_last.val() {
-                self.reading.d.next = false;
-            }
-        }
-        if self.probability_write.val() {
-            self.probability_word.d.next = self.probability_word.q.val() + 1;
-        }
-        if self.scale_write.val() & (self.scale_lane.val() == self.last_lane.val()) {
-            self.scaling.d.next = false;
-            if self.bank.q.val() {
-                self.probabilities_odd.d.next = true;
-            } else {
-                self.probabilities_even.d.next = true;
-            }
-        }
-        if !self.scaling.q.val() & (self.waiting_even.q.val() | self.waiting_odd.q.val()) {
-            self.reading.d.next = true;
-            self.scaling.d.next = true;
-            self.key.d.next = 0.into();
-            self.probability_word.d.next = 0.into();
-            self.bank.d.next = self.waiting_odd.q.val();
-            if self.waiting_odd.q.val() {
-                self.waiting_odd.d.next = false;
-            } else {
-                self.waiting_even.d.next = false;
-            }
-        }
-
         self.busy.next =
             !self.context_walk.done.val() | self.on_their_way.q.val().any() | self.drain_busy.val();
 
@@ -629,13 +455,6 @@ impl<const L: usize, const A: usize, const K: usize> Logic for Sequencer<L, A, K
             self.value_head.d.next = 0.into();
         }
         if self.reset.val() {
-            self.load_lane.d.next = 0.into();
-            self.load_word.d.next = 0.into();
-            self.load_offset.d.next = 0.into();
-            self.coming.d.next = false;
-            self.held.d.next = false;
-            self.queries_even.d.next = false;
-            self.queries_odd.d.next = false;
             self.phase.d.next = Phase::Pause;
             self.ahead.d.next = 0.into();
             self.outer.d.next = 0.into();
@@ -644,12 +463,6 @@ impl<const L: usize, const A: usize, const K: usize> Logic for Sequencer<L, A, K
             self.element.d.next = 0.into();
             self.context_word.d.next = 0.into();
             self.on_their_way.d.next = 0.into();
-            self.waiting_even.d.next = false;
-            self.waiting_odd.d.next = false;
-            self.reading.d.next = false;
-            self.scaling.d.next = false;
-            self.probabilities_even.d.next = false;
-            self.probabilities_odd.d.next = false;
         }
     }
 }

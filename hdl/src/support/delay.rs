@@ -44,7 +44,7 @@ impl<T: Synth, const N: usize> Logic for Delay<T, N> {
     }
 }
 
-/// The delay of a valid bit: reset forgets what is on its way.
+/// The delay of a valid bit by N > 1 beats: reset forgets what is on its way.
 #[derive(LogicBlock)]
 pub struct ValidDelay<const N: usize> {
     pub clock: Signal<In, Clock>,
@@ -58,7 +58,7 @@ pub struct ValidDelay<const N: usize> {
 
 impl<const N: usize> Default for ValidDelay<N> {
     fn default() -> Self {
-        assert!(N > 0, "a delay of no beats is a wire");
+        assert!(N > 1, "a delay of one beat is a register");
         Self {
             clock: Default::default(),
             reset: Default::default(),

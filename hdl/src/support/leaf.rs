@@ -104,10 +104,10 @@ impl<const W: usize, const A: usize> Logic for Ram<W, A> {
 
     fn hdl(&self) -> Verilog {
         Verilog::Custom(format!(
-            "(* ram_style = \"block\" *) reg [{width}:0] memory [0:{last}];
+            "(* ram_style = \"block\" *) reg [{width}:0] words [0:{last}];
 always @(posedge clock) begin
-    if (read_enable) read_data <= memory[read_address];
-    if (write_enable) memory[write_address] <= write_data;
+    if (read_enable) read_data <= words[read_address];
+    if (write_enable) words[write_address] <= write_data;
 end",
             width = W - 1,
             last = self._words - 1,
