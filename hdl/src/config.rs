@@ -7,8 +7,13 @@ use edge_moe_isa::arch::ArchConfig;
 
 use crate::attention::AttentionTop;
 use crate::drain::Drain;
+use crate::epilogue::Epilogue;
+use crate::gelu::Gelu;
 use crate::lane_array::LaneArray;
+use crate::layer_norm::LayerNorm;
+use crate::reciprocal::{InverseRoot, Reciprocal};
 use crate::requantise::Requantise;
+use crate::router::Router;
 use crate::scratchpad::Scratchpad;
 use crate::softmax::Softmax;
 use crate::support::{EmitError, verilog};
@@ -38,7 +43,9 @@ macro_rules! architecture {
         $module:ident: $lanes:literal x $vector:literal, bank $bank:literal, scratchpad $words:literal,
         row $row:literal, word $word:literal, rows $rows:literal, results $results:literal, all words $all:literal,
         lane bits $lane_bits:literal, row address $row_address:literal, score address $score_address:literal,
-        word address $word_address:literal, half $half:literal
+        word address $word_address:literal, half $half:literal,
+        norm ring $norm_ring:literal, element bits $element_bits:literal,
+        epilogue $epilogue:literal of $slices:literal, slice $slice:literal, experts $experts:literal
     ) => {
         $(#[$doc])*
         pub mod $module {
@@ -52,6 +59,12 @@ macro_rules! architecture {
             pub type Drains = Drain<$lanes, $vector, $word, $results, $all>;
             /// The scratchpad.
             pub type Scratchpads = Scratchpad<$word, $word_address, $half>;
+            /// LayerNorm; tokens of up to 2^ring words.
+            pub type LayerNorms = LayerNorm<$vector, $word, $element_bits, $norm_ring>;
+            /// The epilogue.
+            pub type Epilogues = Epilogue<$vector, $epilogue, $slices, $word, $slice, 20>;
+            /// The router.
+            pub type Routers = Router<$vector, $word, $experts>;
             /// Attention by itself.
             pub type Attentions = AttentionTop<
                 $lanes, $vector, $row, $word, $rows, $results, $all, $lane_bits, $row_address, $score_address,
@@ -78,6 +91,7 @@ macro_rules! architecture {
                     "addresses of `{name}`"
                 );
                 assert_eq!(1 << $score_address, 2 * arch.max_tokens, "scores of `{name}`");
+                assert_eq!([arch.norm_width, arch.epilogue_width], [$vector, $epilogue], "LayerNorm and epilogue of `{name}`");
                 arch
             }
 
@@ -96,10 +110,21 @@ macro_rules! architecture {
                 Scratchpads::new(arch().scratchpad_words as usize)
             }
 
+            /// The router with its queues.
+            pub fn router() -> Routers {
+                Routers::new(arch().queue_nodes as usize)
+            }
+
             /// All units, the largest last.
             pub fn units() -> Vec<Unit> {
                 vec![
                     Unit { name: "requantise", verilog: |name| verilog(Requantise::default, name) },
+                    Unit { name: "reciprocal", verilog: |name| verilog(Reciprocal::default, name) },
+                    Unit { name: "inverse_root", verilog: |name| verilog(InverseRoot::default, name) },
+                    Unit { name: "gelu", verilog: |name| verilog(Gelu::default, name) },
+                    Unit { name: "epilogue", verilog: |name| verilog(Epilogues::default, name) },
+                    Unit { name: "layer_norm", verilog: |name| verilog(LayerNorms::default, name) },
+                    Unit { name: "router", verilog: |name| verilog(router, name) },
                     Unit { name: "scratchpad", verilog: |name| verilog(scratchpad, name) },
                     Unit { name: "drain", verilog: |name| verilog(Drains::default, name) },
                     Unit { name: "softmax", verilog: |name| verilog(Softmaxes::default, name) },
@@ -115,23 +140,27 @@ architecture! {
     /// 4 × 4: tests.
     tiny: 4 x 4, bank 64, scratchpad 4096,
     row 36, word 64, rows 144, results 64, all words 256,
-    lane bits 2, row address 7, score address 7, word address 12, half 11
+    lane bits 2, row address 7, score address 7, word address 12, half 11,
+    norm ring 6, element bits 2, epilogue 1 of 4, slice 16, experts 16
 }
 architecture! {
     /// 8 × 8: ECP5-85F boards.
     ecp5_85: 8 x 8, bank 128, scratchpad 16384,
     row 72, word 128, rows 576, results 128, all words 1024,
-    lane bits 3, row address 8, score address 9, word address 14, half 13
+    lane bits 3, row address 8, score address 9, word address 14, half 13,
+    norm ring 6, element bits 3, epilogue 1 of 8, slice 16, experts 32
 }
 architecture! {
     /// 16 × 16: the size of Edge-MoE's unit for linear layers.
     edge: 16 x 16, bank 64, scratchpad 16384,
     row 144, word 256, rows 2304, results 256, all words 4096,
-    lane bits 4, row address 7, score address 9, word address 14, half 13
+    lane bits 4, row address 7, score address 9, word address 14, half 13,
+    norm ring 6, element bits 4, epilogue 2 of 8, slice 32, experts 32
 }
 architecture! {
     /// 32 × 32: a large Zynq UltraScale+.
     zcu102: 32 x 32, bank 32, scratchpad 8192,
     row 288, word 512, rows 9216, results 512, all words 16384,
-    lane bits 5, row address 6, score address 9, word address 13, half 12
+    lane bits 5, row address 6, score address 9, word address 13, half 12,
+    norm ring 5, element bits 5, epilogue 8 of 4, slice 128, experts 32
 }

@@ -12,10 +12,14 @@
 pub mod attention;
 pub mod config;
 pub mod drain;
+pub mod epilogue;
+pub mod gelu;
 pub mod lane;
 pub mod lane_array;
+pub mod layer_norm;
 pub mod reciprocal;
 pub mod requantise;
+pub mod router;
 pub mod scratchpad;
 pub mod softmax;
 pub mod support;

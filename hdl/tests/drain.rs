@@ -146,7 +146,7 @@ fn sixteen_lanes() {
 /// P words leave in P + 1 beats, whatever comes in meanwhile.
 #[test]
 fn words_leave_one_a_beat_but_for_one_between_sets() {
-    let library = verilate(|| Drain::<8, 8, 128, 128, 1024>::default(), "drain_8x8");
+    let library = verilate(Drain::<8, 8, 128, 128, 1024>::default, "drain_8x8");
     let mut bench = Bench::new(&library, 1);
     bench.reset();
     bench.set("word_ready", 1);

@@ -50,7 +50,7 @@ impl Operands {
 
 #[test]
 fn every_result_equals_the_kernels() {
-    let library = verilate(|| Requantise::default(), "requantise");
+    let library = verilate(Requantise::default, "requantise");
     for seed in seeds() {
         let mut bench = Bench::new(&library, seed);
         let mut expected = VecDeque::new();

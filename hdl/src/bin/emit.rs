@@ -1,17 +1,18 @@
-//! Writes the Verilog of every unit of a named architecture.
+//! Writes the Verilog of every unit of named architectures.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 use edge_moe_hdl::config;
 use edge_moe_isa::arch::ArchConfig;
 
-/// Verilog of every unit of an architecture, one file a unit.
+/// Verilog of every unit of named architectures, one file a unit.
 #[derive(Parser)]
 struct Arguments {
     /// tiny, edge, zcu102 or ecp5-85
-    arch: String,
+    #[arg(required = true)]
+    archs: Vec<String>,
 
     /// Where the files are written
     #[arg(long, value_name = "DIR", default_value = "out/rtl")]
@@ -19,7 +20,8 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match emit(&Arguments::parse()) {
+    let Arguments { archs, out } = Arguments::parse();
+    match archs.iter().try_for_each(|arch| emit(arch, &out)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("error: {problem}");
@@ -28,13 +30,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn emit(arguments: &Arguments) -> Result<(), String> {
-    let units = config::units(&arguments.arch).ok_or_else(|| {
+fn emit(arch: &str, out: &Path) -> Result<(), String> {
+    let units = config::units(arch).ok_or_else(|| {
         let names = ArchConfig::named().map(|arch| arch.name).join(", ");
-        format!("architecture `{}` is not known; known are {names}", arguments.arch)
+        format!("architecture `{arch}` is not known; known are {names}")
     })?;
-    let directory = arguments.out.join(&arguments.arch);
-    let writing = |path: &std::path::Path, cause| format!("{}: cannot be written: {cause}", path.display());
+    let directory = out.join(arch);
+    let writing = |path: &Path, cause| format!("{}: cannot be written: {cause}", path.display());
     std::fs::create_dir_all(&directory).map_err(|cause| writing(&directory, cause))?;
     for unit in units {
         let text = (unit.verilog)(unit.name).map_err(|error| error.to_string())?;

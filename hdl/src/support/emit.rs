@@ -63,12 +63,18 @@ fn emit<U: Block>(unit: &mut U, name: &str) -> Result<String, EmitError> {
     }
 }
 
-/// Names that declarations introduce: the last word before `;`, `,` or `)`.
+/// Names that declarations introduce: the last word of a signal's line, the
+/// second of a block's (`MODULE NAME(`).
 fn declared_names(text: &str) -> impl Iterator<Item = &str> {
-    let declarations = ["input wire", "output reg", "output wire", "reg", "wire", "localparam"];
+    const SIGNALS: [&str; 6] = ["input wire", "output reg", "output wire", "reg", "wire", "localparam"];
     let lines = text.lines().map(str::trim);
-    let declared = lines.filter(move |line| declarations.iter().any(|kind| line.starts_with(kind)));
-    declared.filter_map(|line| line.trim_end_matches([';', ',', ')']).split_whitespace().last())
+    lines.filter_map(move |line| match line.strip_suffix('(') {
+        Some(block) if block.split_whitespace().count() == 2 => block.split_whitespace().last(),
+        _ if SIGNALS.iter().any(|kind| line.starts_with(kind)) => {
+            line.trim_end_matches([';', ',', ')']).split_whitespace().last()
+        }
+        _ => None,
+    })
 }
 
 /// rust-hdl calls the top module `top` and prefixes all others with it.
@@ -76,4 +82,71 @@ fn rename_top(text: &str, name: &str) -> String {
     text.replace("module top(", &format!("module {name}("))
         .replace("top$", &format!("{name}$"))
         .replace("module top;", &format!("module {name};"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::{Register, S};
+    use rust_hdl_widgets::dff_setup;
+
+    /// A block with a name that is a keyword of SystemVerilog.
+    #[derive(LogicBlock, Default)]
+    struct KeywordBlock {
+        clock: Signal<In, Clock>,
+        x: Signal<In, S<4>>,
+        y: Signal<Out, S<4>>,
+        table: Register<S<4>>,
+    }
+
+    impl Logic for KeywordBlock {
+        #[hdl_gen]
+        fn update(&mut self) {
+            dff_setup!(self, clock, table);
+            self.table.d.next = self.x.val();
+            self.y.next = self.table.q.val();
+        }
+    }
+
+    /// A signal with such a name, and one that nobody drives.
+    #[derive(LogicBlock, Default)]
+    struct KeywordSignal {
+        bit: Signal<In, Bit>,
+        y: Signal<Out, Bit>,
+    }
+
+    impl Logic for KeywordSignal {
+        #[hdl_gen]
+        fn update(&mut self) {
+            self.y.next = self.bit.val();
+        }
+    }
+
+    #[derive(LogicBlock, Default)]
+    struct Undriven {
+        x: Signal<In, Bit>,
+        y: Signal<Out, Bit>,
+        open: Signal<Local, Bit>,
+    }
+
+    impl Logic for Undriven {
+        #[hdl_gen]
+        fn update(&mut self) {
+            self.y.next = self.x.val() & self.open.val();
+        }
+    }
+
+    #[test]
+    fn keywords_are_refused_as_names() {
+        let refusal = verilog(KeywordBlock::default, "unit").unwrap_err().to_string();
+        assert_eq!(refusal, "unit: `table` is a keyword of Verilog or SystemVerilog");
+        let refusal = verilog(KeywordSignal::default, "unit").unwrap_err().to_string();
+        assert_eq!(refusal, "unit: `bit` is a keyword of Verilog or SystemVerilog");
+    }
+
+    #[test]
+    fn signals_without_a_driver_are_refused() {
+        let refusal = verilog(Undriven::default, "unit").unwrap_err();
+        assert!(matches!(refusal, EmitError::Check { .. }), "{refusal}");
+    }
 }

@@ -10,6 +10,7 @@
 //! | [`Gather`] | no indexed assignment |
 //! | [`ShiftOut`] | a shift by a const generic |
 //! | [`Dot`] | a product per element and their sum, as one expression per stage |
+//! | [`Moments`] | likewise, for sum and sum of squares |
 //!
 //! Simulation happens in Verilator only: none of them has a Rust model.
 
@@ -324,17 +325,76 @@ impl<const V: usize, const ROW: usize, const WORD: usize> Logic for Dot<V, ROW, 
             )
         };
         let products: String = (0..V).map(product).collect();
-        Verilog::Custom(format!("{products}always @(posedge clock) sum <= {};", tree(0, V)))
+        Verilog::Custom(format!("{products}always @(posedge clock) sum <= {};", tree("product", 0, V)))
     }
 }
 
-/// The sum of products `from..from + count` as a balanced tree.
-fn tree(from: usize, count: usize) -> String {
+/// Σ x[i] and Σ x[i]² over V elements of s16. Latency two beats, as [`Dot`].
+#[derive(LogicBlock)]
+pub struct Moments<const V: usize, const WORD: usize> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// V elements of sixteen bits.
+    pub word: Signal<In, Bits<WORD>>,
+    /// Their sum; 16 bits each and log2(V) ≤ 7 of growth.
+    pub sum: Signal<Out, S<23>>,
+    /// The sum of their squares, never negative; 31 bits each.
+    pub squares: Signal<Out, S<39>>,
+}
+
+impl<const V: usize, const WORD: usize> Default for Moments<V, WORD> {
+    fn default() -> Self {
+        assert_eq!(16 * V, WORD, "width of {V} elements");
+        assert!(V <= 128, "sum of {V} squares exceeds 39 bits");
+        Self {
+            clock: Default::default(),
+            word: Default::default(),
+            sum: Default::default(),
+            squares: Default::default(),
+        }
+    }
+}
+
+impl<const V: usize, const WORD: usize> Logic for Moments<V, WORD> {
+    verilog_only!();
+
+    fn connect(&mut self) {
+        self.sum.connect();
+        self.squares.connect();
+    }
+
+    fn hdl(&self) -> Verilog {
+        let element = |i: usize| {
+            let x = format!("$signed(word[{}:{}])", 16 * i + 15, 16 * i);
+            format!(
+                "reg signed [15:0] element_{i};
+reg signed [31:0] product_{i};
+always @(posedge clock) begin
+    element_{i} <= {x};
+    product_{i} <= {x} * {x};
+end
+"
+            )
+        };
+        let elements: String = (0..V).map(element).collect();
+        Verilog::Custom(format!(
+            "{elements}always @(posedge clock) begin
+    sum <= {};
+    squares <= {};
+end",
+            tree("element", 0, V),
+            tree("product", 0, V)
+        ))
+    }
+}
+
+/// The sum of the signals `NAME_i`, i in `from..from + count`, as a balanced tree.
+fn tree(name: &str, from: usize, count: usize) -> String {
     match count {
-        1 => format!("product_{from}"),
+        1 => format!("{name}_{from}"),
         _ => {
             let half = count / 2;
-            format!("({} + {})", tree(from, half), tree(from + half, count - half))
+            format!("({} + {})", tree(name, from, half), tree(name, from + half, count - half))
         }
     }
 }

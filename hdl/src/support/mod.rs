@@ -28,14 +28,16 @@ mod signed;
 pub use delay::{Delay, ValidDelay};
 pub use emit::{EmitError, verilog};
 pub use fifo::Fifo;
-pub use leaf::{ArithmeticShiftRight, Concat, Dot, Gather, Ram, Register, Rom, ShiftLeft, ShiftOut, Split};
+pub use leaf::{
+    ArithmeticShiftRight, Concat, Dot, Gather, Moments, Ram, Register, Rom, ShiftLeft, ShiftOut, Split,
+};
 pub use signed::{AsSigned, S};
 
 /// What every unit imports: rust-hdl's core and this layer.
 pub mod prelude {
     pub use super::{
-        ArithmeticShiftRight, AsSigned, Concat, Delay, Dot, Fifo, Gather, Ram, Register, Rom, S, ShiftLeft,
-        ShiftOut, Split, ValidDelay,
+        ArithmeticShiftRight, AsSigned, Concat, Delay, Dot, Fifo, Gather, Moments, Ram, Register, Rom, S,
+        ShiftLeft, ShiftOut, Split, ValidDelay,
     };
     pub use rust_hdl_core::prelude::*;
     pub use rust_hdl_widgets::dff_setup;

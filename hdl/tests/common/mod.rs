@@ -101,10 +101,9 @@ impl Bench {
         self.beat += 1;
     }
 
-    /// Holds `reset` for two clocks.
+    /// Holds `reset` for one clock: that must do.
     pub fn reset(&mut self) {
         self.set("reset", 1);
-        self.tick();
         self.tick();
         self.set("reset", 0);
         self.eval();
