@@ -2,7 +2,7 @@
 # make test   every test
 # make test-long  the same with many more seeds
 # make lint   formatting, clippy, rustdoc
-# make bench  the software device against the float reference
+# make bench  software device against float reference; simulation speed of the lanes
 # make lint-rtl  Verilator's lint of every unit of every architecture
 # make docs   bring the generated parts of docs/ up to date
 #
@@ -46,8 +46,8 @@ lint-rtl: setup-rtl
 		verilator --lint-only -Wall $(LINT_WAIVERS) --top-module $$(basename $$file .v) $$file || exit 1; \
 	done
 
-bench: setup
-	cargo bench --package edge-moe
+bench: setup-rtl
+	cargo bench --package edge-moe --package edge-moe-hdl
 
 docs: setup
 	UPDATE_DOCS=1 cargo test --package edge-moe-isa --test docs
@@ -57,5 +57,6 @@ setup:
 	@command -v cc >/dev/null || { $(APT) update && $(APT) install --yes build-essential; }
 
 setup-rtl: setup
-	@command -v verilator >/dev/null && command -v g++ >/dev/null && test -e /usr/include/zlib.h \
-		|| { $(APT) update && $(APT) install --yes verilator g++ zlib1g-dev; }
+	@for tool in verilator yosys g++; do command -v $$tool >/dev/null || missing=yes; done; \
+	test -e /usr/include/zlib.h || missing=yes; \
+	test -z "$$missing" || { $(APT) update && $(APT) install --yes verilator yosys g++ zlib1g-dev; }

@@ -63,12 +63,21 @@ pub struct AttentionTop<
     pub row_words: Signal<Out, Bits<32>>,
     pub context_words: Signal<Out, Bits<32>>,
 
+    /// What happens in this beat: a key or a row of Vᵀ is broadcast, for an even or odd group;
+    /// a query is read; a key's probability is formed; a word of context leaves.
+    pub scores_beat: Signal<Out, Bit>,
+    pub contexts_beat: Signal<Out, Bit>,
+    pub odd_group: Signal<Out, Bit>,
+    pub query_read: Signal<Out, Bit>,
+    pub key_read: Signal<Out, Bit>,
+    pub context_write: Signal<Out, Bit>,
+
     sequencer: Sequencer<L, A, K>,
     scratchpad: Scratchpad<WORD, N, B>,
     lanes: LaneArray<P, V, ROW, WORD, ROWS, RESULTS, L, A, 48>,
     softmax: Softmax<P, V, ROW, ROWS, RESULTS, L, K>,
     drain: Drain<P, V, WORD, RESULTS, WORDS>,
-    /// A query's word as nine-bit operands.
+    /// A query's word as nine-bit operands: `edge_moe_kernels::dot::query_operand`.
     elements: Split<Bits<16>, V, WORD>,
     operands: Concat<Bits<9>, V, ROW>,
     row: Register<Bits<ROW>>,
@@ -128,6 +137,12 @@ impl<
             broadcast_words: Default::default(),
             row_words: Default::default(),
             context_words: Default::default(),
+            scores_beat: Default::default(),
+            contexts_beat: Default::default(),
+            odd_group: Default::default(),
+            query_read: Default::default(),
+            key_read: Default::default(),
+            context_write: Default::default(),
             sequencer: Sequencer::new(P, V),
             scratchpad: Scratchpad::new(words),
             lanes: LaneArray::new(2 * bank_words),
@@ -277,6 +292,13 @@ impl<
         self.sequencer.drain_taken.next = self.drain.taken.val();
         self.sequencer.drain_busy.next = self.drain.busy.val();
 
+        self.scores_beat.next = self.sequencer.beat_valid.val() & self.sequencer.beat_scores.val();
+        self.contexts_beat.next = self.sequencer.beat_valid.val() & self.sequencer.beat_contexts.val();
+        self.odd_group.next = self.sequencer.beat_bank.val();
+        self.query_read.next = self.scratchpad.row_valid.val() & self.scratchpad.row_ready.val();
+        self.key_read.next = self.sequencer.key_read.val();
+        self.context_write.next = self.drain.word_valid.val();
+
         // Counters.
         self.cycles.next = self.cycle_count.q.val();
         self.broadcast_words.next = self.broadcast_count.q.val();
@@ -288,10 +310,10 @@ impl<
         if self.sequencer.read.val() {
             self.broadcast_count.d.next = self.broadcast_count.q.val() + 1;
         }
-        if self.scratchpad.row_valid.val() & self.scratchpad.row_ready.val() {
+        if self.query_read.val() {
             self.row_count.d.next = self.row_count.q.val() + 1;
         }
-        if self.drain.word_valid.val() {
+        if self.context_write.val() {
             self.context_count.d.next = self.context_count.q.val() + 1;
         }
         if self.start.val() {

@@ -16,6 +16,14 @@ pub enum EmitError {
         /// What rust-hdl found.
         problem: String,
     },
+    /// An expression that Rust and Verilog read differently.
+    #[error("{module}: a bit operator beside a comparison needs parentheses: {expression}")]
+    Precedence {
+        /// Name of the unit.
+        module: String,
+        /// The line of Verilog.
+        expression: String,
+    },
     /// A name that means something else in Verilog.
     #[error("{module}: `{name}` is a keyword of Verilog or SystemVerilog")]
     Keyword {
@@ -25,6 +33,10 @@ pub enum EmitError {
         name: String,
     },
 }
+
+/// Bit operators, which bind weaker than comparisons in Verilog and stronger in Rust.
+const BIT_OPERATORS: [&str; 3] = ["&", "|", "^"];
+const COMPARISONS: [&str; 6] = ["==", "!=", "<", "<=", ">", ">="];
 
 /// Keywords that rust-hdl lets through as names (IEEE 1800-2017, annex B).
 const KEYWORDS: &str = "alias always and assert assign assume automatic before begin bind bins bit break buf byte \
@@ -56,6 +68,9 @@ fn emit<U: Block>(unit: &mut U, name: &str) -> Result<String, EmitError> {
     check_all(unit)
         .map_err(|cause| EmitError::Check { module: name.into(), problem: format!("{cause:?}") })?;
     let text = generate_verilog_unchecked(unit);
+    if let Some(line) = text.lines().find(|line| mixes_precedence(line)) {
+        return Err(EmitError::Precedence { module: name.into(), expression: line.trim().into() });
+    }
     let keywords: BTreeSet<&str> = KEYWORDS.split_whitespace().collect();
     match declared_names(&text).find(|name| keywords.contains(name)) {
         Some(keyword) => Err(EmitError::Keyword { module: name.into(), name: keyword.into() }),
@@ -75,6 +90,34 @@ fn declared_names(text: &str) -> impl Iterator<Item = &str> {
         }
         _ => None,
     })
+}
+
+/// Does a blocking assignment or condition have a bit operator and a comparison side by side?
+fn mixes_precedence(line: &str) -> bool {
+    let line = line.trim();
+    let expression = match line.split_once(" = ") {
+        Some((_, value)) => value,
+        None if line.starts_with("if (") || line.starts_with("else if (") => line,
+        None => return false,
+    };
+    // Operators seen so far at each depth of parentheses: bit operator, comparison.
+    let mut depths = vec![(false, false)];
+    let spaced = expression.replace('(', " ( ").replace(')', " ) ");
+    for token in spaced.split_whitespace() {
+        match token {
+            "(" => depths.push((false, false)),
+            ")" if depths.len() > 1 => drop(depths.pop()),
+            _ => {
+                let seen = depths.last_mut().expect("the outermost depth stays");
+                seen.0 |= BIT_OPERATORS.contains(&token);
+                seen.1 |= COMPARISONS.contains(&token);
+                if *seen == (true, true) {
+                    return true;
+                }
+            }
+        }
+    }
+    false
 }
 
 /// rust-hdl calls the top module `top` and prefixes all others with it.
@@ -142,6 +185,29 @@ mod tests {
         assert_eq!(refusal, "unit: `table` is a keyword of Verilog or SystemVerilog");
         let refusal = verilog(KeywordSignal::default, "unit").unwrap_err().to_string();
         assert_eq!(refusal, "unit: `bit` is a keyword of Verilog or SystemVerilog");
+    }
+
+    #[derive(LogicBlock, Default)]
+    struct Mixed {
+        a: Signal<In, Bits<4>>,
+        b: Signal<In, Bits<4>>,
+        y: Signal<Out, Bit>,
+    }
+
+    impl Logic for Mixed {
+        #[hdl_gen]
+        fn update(&mut self) {
+            self.y.next = self.a.val() & self.b.val() == self.b.val();
+        }
+    }
+
+    #[test]
+    fn mixed_precedence_is_refused() {
+        let refusal = verilog(Mixed::default, "unit").unwrap_err().to_string();
+        assert_eq!(refusal, "unit: a bit operator beside a comparison needs parentheses: y = a & b == b;");
+        assert!(!mixes_precedence("x = (a & b) == (c | d);"));
+        assert!(!mixes_precedence("if ((a == b) & (c != d)) begin"));
+        assert!(mixes_precedence("if (a == b & c) begin"));
     }
 
     #[test]
