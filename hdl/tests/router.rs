@@ -109,9 +109,23 @@ impl Run {
             pending_visit: None,
             pending_expert: None,
         };
-        run.quiet();
-        run.bench.reset();
+        run.reset();
         run
+    }
+
+    /// Even one beat of reset must do.
+    fn reset(&mut self) {
+        self.quiet();
+        self.reset_in = None;
+        self.bench.set("reset", 1);
+        for _ in 0..self.bench.random.random_range(1..=2) {
+            self.bench.tick();
+        }
+        self.bench.set("reset", 0);
+        self.bench.eval();
+        for port in ["busy", "overflow", "waiting", "expert_valid", "visit_valid"] {
+            self.bench.expect(port, 0, self.bench.get(port), 0);
+        }
     }
 
     fn quiet(&mut self) {
@@ -165,9 +179,7 @@ impl Run {
         self.pending_expert = expert_waits.then(|| self.offer());
 
         if self.reset_in == Some(0) {
-            self.quiet();
-            self.bench.reset();
-            self.reset_in = None;
+            self.reset();
             return Err(Interrupted);
         }
         self.reset_in = self.reset_in.map(|beats| beats - 1);
@@ -328,6 +340,8 @@ impl Run {
         model.overflow = overflow && !clear;
         let mut kernel = Queues::new(experts);
         let mut fed = 0;
+        // One expert, or a few, take all tokens.
+        let alike = self.bench.chance(0.1).then(|| random_logits(&mut self.bench.random, experts));
         for set in 0..sets {
             let tokens = match self.bench.random.random_range(0..5) {
                 0 => 0,
@@ -341,7 +355,7 @@ impl Run {
             self.begin_set(experts, top_k, first, clear && set == 0);
             for token in 0..tokens as u32 {
                 let token = u32::from(first) + token;
-                let logits = random_logits(&mut self.bench.random, experts);
+                let logits = alike.clone().unwrap_or_else(|| random_logits(&mut self.bench.random, experts));
                 self.feed(&logits);
                 model.push(token, &logits, top_k);
                 kernel.push(token, &logits, top_k);
@@ -361,6 +375,9 @@ impl Run {
         } else {
             kernel.non_empty().collect()
         };
+        if self.bench.chance(0.1) {
+            self.reset_in = Some(self.bench.random.random_range(0..60));
+        }
         self.drain(&visits)?;
         self.bench.expect("overflow at the end", sets, self.bench.get("overflow"), model.overflow.into());
         Ok(model.overflow)
@@ -397,6 +414,27 @@ fn queues_equal_the_kernels_16_32() {
 #[test]
 fn queues_equal_the_kernels_32_64() {
     check_router::<32, 512, 64>(1024);
+}
+
+/// `close` in the middle of a token completes it; the next one waits until the queues are drained.
+#[test]
+fn a_begun_token_is_completed() {
+    let library = verilate(|| Router::<4, 64, 16>::new(40), "router_4_16");
+    for remaining in 4..8 {
+        let mut run = Run::new(&library, remaining as u64, 4);
+        let logits: [Vec<i16>; 3] = std::array::from_fn(|_| random_logits(&mut run.bench.random, 16));
+        run.begin_set(16, 2, 7, false);
+        logits.iter().for_each(|logits| run.feed(logits));
+        while run.words.len() > remaining {
+            assert!(run.beat().is_ok());
+        }
+        for (first, tokens) in [(7, &logits[..2]), (9, &logits[2..])] {
+            let mut queues = Queues::new(16);
+            tokens.iter().zip(first..).for_each(|(logits, token)| queues.push(token, logits, 2));
+            assert!(run.drain(&queues.non_empty().collect::<Vec<_>>()).is_ok());
+            assert!(run.all_accepted().is_ok());
+        }
+    }
 }
 
 /// Beats of `tokens` tokens from the first word to `busy` low.

@@ -1,6 +1,6 @@
 //! What yosys makes of the units, held against a table per version of yosys.
 //!
-//! `UPDATE_SYNTHESIS=1` rewrites the table of the version that is installed.
+//! `UPDATE_SYNTHESIS=1` (with `--test-threads=1`) rewrites the table of the version that is installed.
 //! Units of `tiny` always; with `EMOE_LONG` also those of `edge`, in about ten minutes.
 
 use std::collections::BTreeMap;
@@ -69,7 +69,7 @@ fn synthesise(unit: &config::Unit, flow: &Flow) -> BTreeMap<String, u64> {
     let path = directory.path().join("unit.v");
     std::fs::write(&path, (unit.verilog)(unit.name).unwrap()).unwrap();
     let (name, read) = (unit.name, format!("read_verilog {}", path.display()));
-    let plain = cells(&yosys(&format!("{read}; hierarchy -top {name}; proc; flatten; opt_clean; stat")));
+    let plain = cells(&yosys(&format!("{read}; hierarchy -top {name}; proc; flatten; opt; stat")));
     let mapped = cells(&yosys(&format!("{read}; {} {name}; check -assert; stat", flow.command)));
 
     let is_latch = |kind: &&String| kind.contains("LATCH") || ["LDCE", "LDPE"].contains(&kind.as_str());

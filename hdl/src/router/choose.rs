@@ -61,7 +61,7 @@ pub struct Choose<const V: usize, const WORD: usize, const EXPERTS: usize> {
     pub choice_score: Signal<Out, Bits<16>>,
 
     // Load.
-    word: ShiftOut<16, WORD>,
+    held_word: ShiftOut<16, WORD>,
     held: Register<Bit>,
     lane: Register<Bits<6>>,
     expert: Register<Bits<7>>,
@@ -155,7 +155,7 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Default for Choose
             choice_expert: Default::default(),
             choice_token: Default::default(),
             choice_score: Default::default(),
-            word: Default::default(),
+            held_word: Default::default(),
             held: Default::default(),
             lane: Default::default(),
             expert: Default::default(),
@@ -222,7 +222,7 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V
         dff_setup!(self, clock, tokens, active, read_bank, position, first_pass, further_passes, maximum);
         dff_setup!(self, clock, chosen_logit, chosen, pass_token, ended, all_read, read, read_first);
         dff_setup!(self, clock, read_expert, found, best_logit, best, distance);
-        self.word.clock.next = self.clock.val();
+        self.held_word.clock.next = self.clock.val();
         self.logits.clock.next = self.clock.val();
         self.powers.clock.next = self.clock.val();
         self.read_late.clock.next = self.clock.val();
@@ -246,14 +246,14 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V
         self.logits_ready.next =
             (!self.held.q.val() | self.word_ends.val()) & !(self.hold.val() & self.at_start.val());
         self.accept.next = self.logits_valid.val() & self.logits_ready.val();
-        self.word.load.next = self.accept.val();
-        self.word.words.next = self.logits_data.val();
-        self.word.shift.next = self.step.val();
-        self.logit.next = self.word.word.val().to_signed_bits();
+        self.held_word.load.next = self.accept.val();
+        self.held_word.words.next = self.logits_data.val();
+        self.held_word.shift.next = self.step.val();
+        self.logit.next = self.held_word.word.val().to_signed_bits();
         self.logits.write_enable.next = self.step.val();
         self.logits.write_address.next =
             (self.expert.q.val() << 1) | bit_cast::<7, 1>(self.write_bank.q.val().into());
-        self.logits.write_data.next = self.word.word.val();
+        self.logits.write_data.next = self.held_word.word.val();
         self.loaded.next = self.step.val() & self.last_logit.val();
         if self.step.val() {
             self.lane.d.next = self.lane.q.val() + 1;

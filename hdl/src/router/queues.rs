@@ -285,7 +285,7 @@ impl<const EXPERTS: usize> Logic for Queues<EXPERTS> {
         }
 
         // Walk: the memories keep the visit until it is taken.
-        self.walk.next = self.rewind.val() & self.offered.val() & !self.taken.val() & !self.expert_none.val();
+        self.walk.next = self.rewind.val() & self.offered.val() & !self.expert_none.val();
         self.last_visit.next = self.remaining.q.val() == self.one.val();
         self.advance.next = self.walking.q.val() & self.visit_ready.val() & !self.last_visit.val();
         self.visits.read_enable.next = self.walk.val() | self.advance.val();
