@@ -46,7 +46,7 @@ pub struct Finish {
     pub weight: Signal<In, S<18>>,
     /// What is added to, a beat after `weight`.
     pub residual: Signal<In, Bits<16>>,
-    /// [`SUMMED`] beats after x.
+    /// `SUMMED` beats after x.
     pub result: Signal<Out, S<16>>,
 
     activation: Gelu,

@@ -21,7 +21,7 @@ macro_rules! library {
         Shape {
             vector: $v,
             ring: 1 << $address_bits,
-            library: verilate(
+            models: verilate(
                 LayerNorm::<$v, { 16 * $v }, $lane_bits, $address_bits>::default,
                 concat!("layer_norm_", stringify!($v), "_", stringify!($address_bits)),
             ),
@@ -33,7 +33,7 @@ struct Shape {
     vector: usize,
     /// Words in the ring.
     ring: usize,
-    library: Library,
+    models: Library,
 }
 
 /// What holds still while a unit is busy.
@@ -59,7 +59,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(shape: &'a Shape, seed: u64, layer: Layer) -> Self {
-        let mut bench = Bench::new(&shape.library, seed);
+        let mut bench = Bench::new(&shape.models, seed);
         for port in ["word_valid", "result_ready", "parameter_write"] {
             bench.set(port, 0);
         }
@@ -230,7 +230,7 @@ fn random_token(random: &mut StdRng, channels: usize) -> Vec<i16> {
 /// Layers of all sizes, tokens of all kinds, bubbles of all kinds.
 fn check(shape: &Shape, layers: usize) {
     for seed in seeds() {
-        let mut random = Bench::new(&shape.library, seed).random;
+        let mut random = Bench::new(&shape.models, seed).random;
         let mut run = Run::new(shape, seed, random_layer(&mut random, shape.vector, 1));
         for layer in 0..layers {
             let words = match layer {
@@ -298,7 +298,7 @@ fn tokens_of_4096_channels() {
 fn a_reset_forgets_everything_on_its_way() {
     let shape = library!(4, 2, 5);
     for seed in seeds() {
-        let mut random = Bench::new(&shape.library, seed).random;
+        let mut random = Bench::new(&shape.models, seed).random;
         let mut run = Run::new(&shape, seed, random_layer(&mut random, 4, 3));
         for _ in 0..150 {
             let words = random.random_range(1..=8);
@@ -321,7 +321,7 @@ fn a_reset_forgets_everything_on_its_way() {
 fn one_word_a_beat() {
     let shape = library!(16, 4, 5);
     for words in [1, 2, 3, 12, shape.ring - 13] {
-        let mut random = Bench::new(&shape.library, 1).random;
+        let mut random = Bench::new(&shape.models, 1).random;
         let mut run = Run::new(&shape, 1, random_layer(&mut random, 16, words));
         let tokens = 300 / words;
         for _ in 0..tokens {
@@ -339,7 +339,7 @@ fn one_word_a_beat() {
 fn a_full_ring_costs_no_more_than_the_latency() {
     let shape = library!(8, 3, 4);
     let words = shape.ring;
-    let mut random = Bench::new(&shape.library, 1).random;
+    let mut random = Bench::new(&shape.models, 1).random;
     let mut run = Run::new(&shape, 1, random_layer(&mut random, 8, words));
     for _ in 0..20 {
         run.queue(&random_token(&mut random, words * 8));
@@ -354,7 +354,7 @@ fn a_full_ring_costs_no_more_than_the_latency() {
 #[test]
 fn a_stuck_receiver_fills_the_unit() {
     let shape = library!(4, 2, 5);
-    let mut random = Bench::new(&shape.library, 1).random;
+    let mut random = Bench::new(&shape.models, 1).random;
     let mut run = Run::new(&shape, 1, random_layer(&mut random, 4, 1));
     for words in [1, 5, 32] {
         run.change(random_layer(&mut random, 4, words));

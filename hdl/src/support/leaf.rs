@@ -282,7 +282,7 @@ impl<const N: usize, const B: usize> Logic for ArithmeticShiftRight<N, B> {
     }
 }
 
-/// Σ row[i]·word[i] over V elements, row s9, word s16. Latency two beats:
+/// `Σ row[i]·word[i]` over V elements, row s9, word s16. Latency two beats:
 /// a register behind the multipliers, one behind the sum.
 #[derive(LogicBlock)]
 pub struct Dot<const V: usize, const ROW: usize, const WORD: usize> {
@@ -329,7 +329,7 @@ impl<const V: usize, const ROW: usize, const WORD: usize> Logic for Dot<V, ROW, 
     }
 }
 
-/// Σ x[i] and Σ x[i]² over V elements of s16. Latency two beats, as [`Dot`].
+/// `Σ x[i]` and `Σ x[i]²` over V elements of s16. Latency two beats, as [`Dot`].
 #[derive(LogicBlock)]
 pub struct Moments<const V: usize, const WORD: usize> {
     /// Clock.

@@ -9,7 +9,7 @@
 //! - no sum, product or negation inside a cast or a slice: go through a local
 //!   signal of the full width (`!x` is `~x` there, at the width of the cast);
 //! - no literal beside a signed value, none compared with a sum that may wrap:
-//!   use a [`Constant`] or a local signal;
+//!   use a `Constant` or a local signal;
 //! - one index per path; const generics are no values in the kernel;
 //! - every output and local signal gets a value on every path;
 //! - registers come from [`Register`], which has no initial value: whatever
