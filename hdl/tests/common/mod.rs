@@ -114,13 +114,13 @@ impl Bench {
         self.random.random_bool(probability)
     }
 
-    /// Compares a value of a unit with its kernel's.
+    /// Compares a value of a unit, which has a test file of its name, with its kernel's.
     #[track_caller]
     pub fn expect<T: PartialEq + std::fmt::Debug>(&self, what: &str, index: usize, got: T, expected: T) {
-        let (beat, seed) = (self.beat, self.seed);
+        let (unit, beat, seed) = (env!("CARGO_CRATE_NAME"), self.beat, self.seed);
         assert!(
             got == expected,
-            "{what} {index} in beat {beat}: got {got:?}, expected {expected:?} (EMOE_SEED={seed})"
+            "{unit}: {what} {index} in beat {beat}: got {got:?}, expected {expected:?} (EMOE_SEED={seed})"
         );
     }
 }
