@@ -18,8 +18,6 @@ use crate::support::prelude::*;
 
 /// Results that may be on their way.
 pub const DEPTH: usize = 16;
-/// Bits of a command.
-pub const COMMAND: usize = 48;
 
 /// What to do with the results of a beat, as the tag carries it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

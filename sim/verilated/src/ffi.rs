@@ -110,7 +110,7 @@ impl Object {
 
 /// # Safety
 /// `entry` must start a table that ends with a null name.
-unsafe fn read_table(mut entry: *const RawPort, library: u32) -> Vec<(String, Port)> {
+unsafe fn read_table(mut entry: *const RawPort, owner: u32) -> Vec<(String, Port)> {
     let mut ports = Vec::new();
     // SAFETY: the pointer stays in the table until the null name is met.
     while let Some(raw) = unsafe { entry.as_ref() }.filter(|raw| !raw.name.is_null()) {
@@ -118,7 +118,7 @@ unsafe fn read_table(mut entry: *const RawPort, library: u32) -> Vec<(String, Po
         let name = unsafe { CStr::from_ptr(raw.name) }.to_string_lossy().into_owned();
         let index = ports.len() as u32;
         let input = raw.is_input != 0;
-        ports.push((name, Port { library, index, width: raw.bits, bytes: raw.bytes, input }));
+        ports.push((name, Port { owner, index, width: raw.bits, bytes: raw.bytes, input }));
         // SAFETY: a null name follows at the latest.
         entry = unsafe { entry.add(1) };
     }
@@ -158,7 +158,7 @@ impl Instance {
     /// Address of `port.bytes` bytes of this model.
     #[inline]
     fn address(&self, port: Port) -> Result<*mut u8> {
-        if port.library != self.object.id {
+        if port.owner != self.object.id {
             return Err(Error::ForeignPort);
         }
         self.addresses.get(port.index as usize).copied().ok_or(Error::ForeignPort)

@@ -6,7 +6,8 @@
 /// same [`Library`](crate::Library).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Port {
-    pub(crate) library: u32,
+    /// Number of the library it was looked up in.
+    pub(crate) owner: u32,
     pub(crate) index: u32,
     pub(crate) width: u32,
     pub(crate) bytes: u32,
