@@ -75,7 +75,7 @@ impl ArchConfig {
             queue_nodes: 256,
             norm_width: 4,
             epilogue_width: 1,
-            memory_bytes: 8,
+            memory_bytes: 4,
             memory_ports: 1,
         }
     }
@@ -150,6 +150,12 @@ impl ArchConfig {
     /// Bytes of a word.
     pub fn word_bytes(&self) -> u32 {
         2 * self.vector
+    }
+
+    /// Bytes of the data bus of a memory port, at most a row word of V weights. Memory may be slower
+    /// than its bus (`memory_bytes`).
+    pub fn bus_bytes(&self) -> u32 {
+        self.vector.min(16)
     }
 
     /// Checks that a device of these sizes can exist.
