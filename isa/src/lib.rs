@@ -1,8 +1,8 @@
 //! What the host, the software model and the RTL of the Edge-MoE accelerator
 //! agree on: the sizes of a device ([`arch`]), the descriptors it executes
 //! ([`descriptor`]), what makes a program legal ([`check`]), the layout of
-//! packed weights ([`packing`]), the registers of a device ([`registers`]), and
-//! the artifact that carries it all ([`artifact`]). Nothing here touches a file or a device.
+//! packed weights ([`packing`]), the registers of a device ([`registers`]), the
+//! trace of a run ([`trace`]), and the artifact that carries it all ([`artifact`]). Nothing here touches a file or a device.
 
 pub mod arch;
 pub mod artifact;
@@ -10,6 +10,7 @@ pub mod check;
 pub mod descriptor;
 pub mod packing;
 pub mod registers;
+pub mod trace;
 
 /// Version of everything in this crate that a device or a file can see. A
 /// device and an artifact work together only if their versions are equal.
