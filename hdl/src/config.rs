@@ -6,6 +6,7 @@
 use edge_moe_isa::arch::ArchConfig;
 
 use crate::attention::AttentionTop;
+use crate::core::Compute;
 use crate::drain::Drain;
 use crate::epilogue::Epilogue;
 use crate::gelu::Gelu;
@@ -42,7 +43,8 @@ macro_rules! architecture {
         $(#[$doc:meta])*
         $module:ident: $lanes:literal x $vector:literal, bank $bank:literal, scratchpad $words:literal,
         row $row:literal, word $word:literal, rows $rows:literal, results $results:literal, all words $all:literal,
-        lane bits $lane_bits:literal, row address $row_address:literal, score address $score_address:literal,
+        records $records:literal, lane bits $lane_bits:literal, row address $row_address:literal, core rows $core_rows:literal, entry $entry:literal, residual address $residual_address:literal,
+         score address $score_address:literal,
         word address $word_address:literal, half $half:literal,
         norm ring $norm_ring:literal, element bits $element_bits:literal,
         epilogue $epilogue:literal of $slices:literal, slice $slice:literal, experts $experts:literal
@@ -52,7 +54,7 @@ macro_rules! architecture {
             use super::*;
 
             /// The lane array.
-            pub type Lanes = LaneArray<$lanes, $vector, $row, $word, $rows, $results, $lane_bits, $row_address, 48>;
+            pub type Lanes = LaneArray<$lanes, $vector, $row, $word, $rows, $results, $lane_bits, $row_address, 71, $records>;
             /// Softmax of all lanes.
             pub type Softmaxes = Softmax<$lanes, $vector, $row, $rows, $results, $lane_bits, $score_address>;
             /// The drain.
@@ -60,7 +62,7 @@ macro_rules! architecture {
             /// The scratchpad.
             pub type Scratchpads = Scratchpad<$word, $word_address, $half>;
             /// LayerNorm; tokens of up to 2^ring words.
-            pub type LayerNorms = LayerNorm<$vector, $word, $element_bits, $norm_ring>;
+            pub type LayerNorms = LayerNorm<$vector, $word, $element_bits, $norm_ring, $records>;
             /// The epilogue.
             pub type Epilogues = Epilogue<$vector, $epilogue, $slices, $word, $slice, 20>;
             /// The router.
@@ -69,6 +71,13 @@ macro_rules! architecture {
             pub type Attentions = AttentionTop<
                 $lanes, $vector, $row, $word, $rows, $results, $all, $lane_bits, $row_address, $score_address,
                 $word_address, $half,
+            >;
+
+            /// The core without its memory ports.
+            pub type Computes = Compute<
+                $lanes, $vector, $row, $word, $rows, $results, $all, $entry, $records, $lane_bits, $row_address,
+                $core_rows, $score_address, $word_address, $half, $residual_address, $norm_ring, $epilogue, $slices,
+                $slice, $experts,
             >;
 
             /// The architecture, whose sizes the types have.
@@ -115,6 +124,11 @@ macro_rules! architecture {
                 Routers::new(arch().queue_nodes as usize)
             }
 
+            /// The core without its memory ports.
+            pub fn compute() -> Computes {
+                Computes::new(&arch())
+            }
+
             /// All units, the largest last.
             pub fn units() -> Vec<Unit> {
                 vec![
@@ -130,6 +144,7 @@ macro_rules! architecture {
                     Unit { name: "softmax", verilog: |name| verilog(Softmaxes::default, name) },
                     Unit { name: "lane_array", verilog: |name| verilog(lanes, name) },
                     Unit { name: "attention", verilog: |name| verilog(attention, name) },
+                    Unit { name: "compute", verilog: |name| verilog(compute, name) },
                 ]
             }
         }
@@ -140,27 +155,27 @@ architecture! {
     /// 4 × 4: tests.
     tiny: 4 x 4, bank 64, scratchpad 4096,
     row 36, word 64, rows 144, results 64, all words 256,
-    lane bits 2, row address 7, score address 7, word address 12, half 11,
+    records 64, lane bits 2, row address 7, core rows 8, entry 32, residual address 10, score address 7, word address 12, half 11,
     norm ring 6, element bits 2, epilogue 1 of 4, slice 16, experts 16
 }
 architecture! {
     /// 8 × 8: ECP5-85F boards.
     ecp5_85: 8 x 8, bank 128, scratchpad 16384,
     row 72, word 128, rows 576, results 128, all words 1024,
-    lane bits 3, row address 8, score address 9, word address 14, half 13,
-    norm ring 6, element bits 3, epilogue 1 of 8, slice 16, experts 32
+    records 64, lane bits 3, row address 8, core rows 9, entry 64, residual address 12, score address 9, word address 14, half 13,
+    norm ring 7, element bits 3, epilogue 1 of 8, slice 16, experts 32
 }
 architecture! {
     /// 16 × 16: the size of Edge-MoE's unit for linear layers.
     edge: 16 x 16, bank 64, scratchpad 16384,
     row 144, word 256, rows 2304, results 256, all words 4096,
-    lane bits 4, row address 7, score address 9, word address 14, half 13,
+    records 128, lane bits 4, row address 7, core rows 8, entry 128, residual address 12, score address 9, word address 14, half 13,
     norm ring 6, element bits 4, epilogue 2 of 8, slice 32, experts 32
 }
 architecture! {
     /// 32 × 32: a large Zynq UltraScale+.
     zcu102: 32 x 32, bank 32, scratchpad 8192,
     row 288, word 512, rows 9216, results 512, all words 16384,
-    lane bits 5, row address 6, score address 9, word address 13, half 12,
+    records 256, lane bits 5, row address 6, core rows 7, entry 256, residual address 11, score address 9, word address 13, half 12,
     norm ring 5, element bits 5, epilogue 8 of 4, slice 128, experts 32
 }
