@@ -11,6 +11,7 @@
 
 pub mod attention;
 pub mod config;
+pub mod dma;
 pub mod drain;
 pub mod epilogue;
 pub mod gelu;
