@@ -12,6 +12,7 @@
 pub mod attention;
 pub mod config;
 pub mod core;
+pub mod dma;
 pub mod drain;
 pub mod epilogue;
 pub mod gelu;
