@@ -6,7 +6,7 @@
 use edge_moe_isa::arch::ArchConfig;
 
 use crate::attention::AttentionTop;
-use crate::core::Compute;
+use crate::core::{EdgeMoe, axi_names};
 use crate::dma::{ReadStream, WriteStream};
 use crate::drain::Drain;
 use crate::epilogue::Epilogue;
@@ -81,11 +81,11 @@ macro_rules! architecture {
                 $word_address, $half,
             >;
 
-            /// The core without its memory ports.
-            pub type Computes = Compute<
+            /// The accelerator.
+            pub type Accelerator = EdgeMoe<
                 $lanes, $vector, $row, $word, $rows, $results, $all, $entry, $records, $lane_bits, $row_address,
                 $core_rows, $score_address, $word_address, $half, $residual_address, $norm_ring, $epilogue, $slices,
-                $slice, $experts,
+                $slice, $experts, $ports, $bus, $strobe, $entry_beats, $descriptor_beats, $beat, $chunk, 7,
             >;
 
             /// The architecture, whose sizes the types have.
@@ -137,9 +137,9 @@ macro_rules! architecture {
                 Routers::new(arch().queue_nodes as usize)
             }
 
-            /// The core without its memory ports.
-            pub fn compute() -> Computes {
-                Computes::new(&arch())
+            /// The accelerator.
+            pub fn edge_moe() -> Accelerator {
+                Accelerator::new(&arch())
             }
 
             /// All units, the largest last.
@@ -159,7 +159,7 @@ macro_rules! architecture {
                     Unit { name: "softmax", verilog: |name| verilog(Softmaxes::default, name) },
                     Unit { name: "lane_array", verilog: |name| verilog(lanes, name) },
                     Unit { name: "attention", verilog: |name| verilog(attention, name) },
-                    Unit { name: "compute", verilog: |name| verilog(compute, name) },
+                    Unit { name: "edge_moe", verilog: |name| verilog(edge_moe, name).map(|text| axi_names(&text)) },
                 ]
             }
         }

@@ -11,6 +11,8 @@ mod norm;
 mod reader;
 mod route;
 mod row_loader;
+mod top;
 mod visits;
 
 pub use compute::Compute;
+pub use top::{EdgeMoe, axi_names};
