@@ -1,0 +1,55 @@
+//! From an architecture to a model that can be simulated.
+
+use edge_moe_hdl::config;
+use edge_moe_isa::arch::ArchConfig;
+use verilated::{Build, Initial, Library, Model, Optimisation, Trace};
+
+use crate::{Error, Result};
+
+/// Name of the core's top module and of its unit in `edge_moe_hdl::config`.
+const TOP: &str = "edge_moe";
+
+/// A built core, from which models are made.
+#[derive(Clone, Debug)]
+pub struct CoreLibrary {
+    arch: ArchConfig,
+    library: Library,
+}
+
+impl CoreLibrary {
+    /// Builds the core of a named architecture, or finds it built. With `waves` models can write
+    /// trace files; that is another build.
+    ///
+    /// # Errors
+    /// [`Error::Architecture`] if the sizes are not those of a named architecture.
+    pub fn build(arch: &ArchConfig, waves: bool) -> Result<Self> {
+        if ArchConfig::by_name(&arch.name).as_ref() != Some(arch) {
+            return Err(Error::Architecture(arch.name.clone()));
+        }
+        let problem = |problem: String| Error::Verilog { arch: arch.name.clone(), problem };
+        let units = config::units(&arch.name).unwrap_or_default();
+        let unit = units.into_iter().find(|unit| unit.name == TOP);
+        let unit = unit.ok_or_else(|| problem(format!("crate edge-moe-hdl has no unit `{TOP}`")))?;
+        let verilog = (unit.verilog)(unit.name).map_err(|cause| problem(cause.to_string()))?;
+        Self::from_verilog(arch, verilog, waves)
+    }
+
+    /// Builds a core from Verilog of a module `edge_moe` with the core's ports.
+    pub fn from_verilog(arch: &ArchConfig, verilog: impl Into<String>, waves: bool) -> Result<Self> {
+        let library = Build::new(TOP)
+            .source_text(format!("{TOP}.v"), verilog)
+            .optimisation(Optimisation::O3)
+            .trace(if waves { Trace::Fst } else { Trace::Off })
+            .load()?;
+        Ok(Self { arch: arch.clone(), library })
+    }
+
+    /// Sizes of the core.
+    pub fn arch(&self) -> &ArchConfig {
+        &self.arch
+    }
+
+    pub(super) fn model(&self, seed: u32) -> Result<Model> {
+        Ok(self.library.model(Initial::Random(seed))?)
+    }
+}
