@@ -6,6 +6,7 @@
 use edge_moe_isa::arch::ArchConfig;
 
 use crate::attention::AttentionTop;
+use crate::control::Control;
 use crate::core::{EdgeMoe, axi_names};
 use crate::dma::{ReadStream, WriteStream};
 use crate::drain::Drain;
@@ -132,6 +133,11 @@ macro_rules! architecture {
                 Scratchpads::new(arch().scratchpad_words as usize)
             }
 
+            /// The registers.
+            pub fn control() -> Control {
+                Control::new(&arch())
+            }
+
             /// The router with its queues.
             pub fn router() -> Routers {
                 Routers::new(arch().queue_nodes as usize)
@@ -154,6 +160,7 @@ macro_rules! architecture {
                     Unit { name: "router", verilog: |name| verilog(router, name) },
                     Unit { name: "scratchpad", verilog: |name| verilog(scratchpad, name) },
                     Unit { name: "drain", verilog: |name| verilog(Drains::default, name) },
+                    Unit { name: "control", verilog: |name| verilog(control, name) },
                     Unit { name: "read_stream", verilog: |name| verilog(Reads::default, name) },
                     Unit { name: "write_stream", verilog: |name| verilog(Writes::default, name) },
                     Unit { name: "softmax", verilog: |name| verilog(Softmaxes::default, name) },

@@ -113,7 +113,6 @@ pub struct Control {
     total_end: Register<Bits<32>>,
     program_start: Register<Bits<32>>,
     cycles_limit: Register<Bits<32>>,
-    base_joined: Signal<Local, Bits<40>>,
     status: Concat<Bit, 4, 4>,
     /// Bits that are written, and bits that stay.
     written: Signal<Local, Bits<32>>,
@@ -206,7 +205,6 @@ impl Control {
             total_end: Default::default(),
             program_start: Default::default(),
             cycles_limit: Default::default(),
-            base_joined: Default::default(),
             status: Default::default(),
             written: Default::default(),
             keep: Default::default(),
@@ -288,8 +286,8 @@ impl Logic for Control {
             self.cycles_limit.d.next = (self.cycles_limit.q.val() & self.keep.val()) | self.written.val();
         }
         self.serialise.next = self.mode.q.val().get_bit(0);
-        self.base_joined.next = bit_cast::<40, 8>(self.base_high.q.val()) << 32;
-        self.base.next = self.base_joined.val() | bit_cast::<40, 32>(self.base_low.q.val());
+        self.base.next =
+            (bit_cast::<40, 8>(self.base_high.q.val()) << 32) | bit_cast::<40, 32>(self.base_low.q.val());
         self.writable_bytes.next = self.writable_end.q.val();
         self.total_bytes.next = self.total_end.q.val();
         self.program_address.next = self.program_start.q.val();

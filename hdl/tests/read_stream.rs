@@ -335,6 +335,9 @@ fn steady(library: &Library, size: Size) {
     stream.run(0, 64 * CHUNK_BEATS * size.bus / size.entry);
     stream.finish();
     assert!(stream.ports.iter().all(|port| port.most >= 8), "fewer than eight bursts on their way");
+    // As many bursts as may be, each of one entry.
+    (0..300).for_each(|run| stream.run(run * 0x1c0, 1));
+    stream.finish();
 }
 
 #[test]

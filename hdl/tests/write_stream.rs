@@ -206,6 +206,10 @@ impl<'a> Stream<'a> {
         self.stale = open as usize;
         self.stale_written = self.memory.loose_beats() + usize::from(self.memory.beat_is_up());
         self.stale_confirmations = self.memory.unconfirmed();
+        // With new words, and without.
+        if self.bench.chance(0.5) {
+            self.until(0);
+        }
         self.random(3);
     }
 }

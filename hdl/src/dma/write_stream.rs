@@ -69,8 +69,8 @@ pub struct WriteStream<const BUS: usize, const STROBE: usize, const WORD: usize,
     waiting: Register<Bit>,
     word: Register<Bits<WORD>>,
     /// The word that leaves, and its beats that are left.
-    shift: ShiftOut<BUS, WORD>,
-    shift_left: Register<Bits<4>>,
+    leaving: ShiftOut<BUS, WORD>,
+    leaving_left: Register<Bits<4>>,
     /// Beats of the burst that are left.
     burst_left: Register<Bits<5>>,
     /// The beat that is up.
@@ -85,7 +85,7 @@ pub struct WriteStream<const BUS: usize, const STROBE: usize, const WORD: usize,
     forget: Signal<Local, Bit>,
     send: Signal<Local, Bit>,
     last: Signal<Local, Bit>,
-    shift_last: Signal<Local, Bit>,
+    leaving_last: Signal<Local, Bit>,
     word_there: Signal<Local, Bit>,
     begin_burst: Signal<Local, Bit>,
     load: Signal<Local, Bit>,
@@ -142,8 +142,8 @@ impl<const BUS: usize, const STROBE: usize, const WORD: usize, const B: usize> D
             length: Default::default(),
             waiting: Default::default(),
             word: Default::default(),
-            shift: Default::default(),
-            shift_left: Default::default(),
+            leaving: Default::default(),
+            leaving_left: Default::default(),
             burst_left: Default::default(),
             out_valid: Default::default(),
             out_strobe: Default::default(),
@@ -155,7 +155,7 @@ impl<const BUS: usize, const STROBE: usize, const WORD: usize, const B: usize> D
             forget: Default::default(),
             send: Default::default(),
             last: Default::default(),
-            shift_last: Default::default(),
+            leaving_last: Default::default(),
             word_there: Default::default(),
             begin_burst: Default::default(),
             load: Default::default(),
@@ -174,12 +174,12 @@ impl<const BUS: usize, const STROBE: usize, const WORD: usize, const B: usize> L
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, address_valid, address, length, waiting, word, shift_left, burst_left);
+        dff_setup!(self, clock, address_valid, address, length, waiting, word, leaving_left, burst_left);
         dff_setup!(self, clock, out_valid, out_strobe, out_last, out_data, unconfirmed, discarding, failed);
         self.forget.next = self.reset.val() | self.hard_reset.val();
         self.cutter.clock.next = self.clock.val();
         self.cutter.reset.next = self.forget.val();
-        self.shift.clock.next = self.clock.val();
+        self.leaving.clock.next = self.clock.val();
         self.cutter.run_valid.next = self.job_valid.val();
         self.job_ready.next = self.cutter.run_ready.val();
         self.cutter.run_address.next = self.job_address.val();
@@ -188,7 +188,7 @@ impl<const BUS: usize, const STROBE: usize, const WORD: usize, const B: usize> L
         // A beat leaves the word, or fills up a burst that was abandoned.
         self.send.next = self.burst_left.q.val().any()
             & (!self.out_valid.q.val() | self.m_axi_wready.val())
-            & (self.shift_left.q.val().any() | self.discarding.q.val());
+            & (self.leaving_left.q.val().any() | self.discarding.q.val());
         self.last.next = self.burst_left.q.val() == self.one_of_burst.val();
         self.take.next = self.send.val() & !self.discarding.q.val();
         if self.m_axi_wready.val() {
@@ -198,21 +198,21 @@ impl<const BUS: usize, const STROBE: usize, const WORD: usize, const B: usize> L
             self.out_valid.d.next = true;
             self.out_strobe.d.next = self.take.val() & !self.reset.val();
             self.out_last.d.next = self.last.val();
-            self.out_data.d.next = self.shift.word.val();
+            self.out_data.d.next = self.leaving.word.val();
             self.burst_left.d.next = self.burst_left.q.val() - 1;
         }
 
         // Words.
-        self.shift_last.next = self.take.val() & (self.shift_left.q.val() == self.one_of_word.val());
-        self.load.next = self.waiting.q.val() & (!self.shift_left.q.val().any() | self.shift_last.val());
-        self.shift.load.next = self.load.val();
-        self.shift.words.next = self.word.q.val();
-        self.shift.shift.next = self.take.val();
+        self.leaving_last.next = self.take.val() & (self.leaving_left.q.val() == self.one_of_word.val());
+        self.load.next = self.waiting.q.val() & (!self.leaving_left.q.val().any() | self.leaving_last.val());
+        self.leaving.load.next = self.load.val();
+        self.leaving.words.next = self.word.q.val();
+        self.leaving.shift.next = self.take.val();
         if self.take.val() {
-            self.shift_left.d.next = self.shift_left.q.val() - 1;
+            self.leaving_left.d.next = self.leaving_left.q.val() - 1;
         }
         if self.load.val() {
-            self.shift_left.d.next = self.word_beats.val();
+            self.leaving_left.d.next = self.word_beats.val();
             self.waiting.d.next = false;
         }
         self.word_ready.next = !self.waiting.q.val();
@@ -223,7 +223,7 @@ impl<const BUS: usize, const STROBE: usize, const WORD: usize, const B: usize> L
 
         // Bursts.
         self.word_there.next =
-            self.waiting.q.val() | (self.shift_left.q.val().any() & !self.burst_left.q.val().any());
+            self.waiting.q.val() | (self.leaving_left.q.val().any() & !self.burst_left.q.val().any());
         self.begin_burst.next = self.cutter.burst_valid.val()
             & self.word_there.val()
             & !self.address_valid.q.val()
@@ -274,7 +274,7 @@ impl<const BUS: usize, const STROBE: usize, const WORD: usize, const B: usize> L
         }
         if self.forget.val() {
             self.waiting.d.next = false;
-            self.shift_left.d.next = 0.into();
+            self.leaving_left.d.next = 0.into();
             self.failed.d.next = false;
             self.discarding.d.next = true;
         }

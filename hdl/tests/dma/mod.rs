@@ -45,7 +45,8 @@ impl Timing {
 
 /// The byte of device memory at an address.
 pub fn byte(address: u64) -> u8 {
-    ((address + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 53) as u8
+    let mixed = (address + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 56) as u8
 }
 
 /// `count` bytes of device memory, as lanes of a bus.
