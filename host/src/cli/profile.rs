@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use edge_moe::device::SoftwareDevice;
-use edge_moe::profile::plots::{grouped, plots};
+use edge_moe::profile::plots::{Plot, grouped, plots};
 use edge_moe::profile::{Evidence, Machine, Memory, Part, Report, Subject, html, observe, predict};
 use edge_moe::runtime::Runtime;
 use edge_moe::{Error, Result, picture};
+use edge_moe_isa::registers::Activity;
 use serde::Serialize;
 
 use super::load::{CompileOptions, load, synthetic};
@@ -91,23 +92,16 @@ pub fn execute(arguments: &Arguments) -> Result<()> {
     let model = runtime.model();
     let manifest = model.manifest();
     let memory = Memory::of(&manifest.arch, arguments.latency);
-    let trace = match arguments.device {
+    let (trace, device, evidence) = match arguments.device {
         Counter::Model => {
             let machine = Machine { arch: &manifest.arch, memory, writable_bytes: manifest.writable_bytes };
-            predict(&machine, &model.programs()[program], &queues)
+            (predict(&machine, &model.programs()[program], &queues), "cycle model", Evidence::Estimated)
         }
     };
     let name = arguments.picture.as_deref().and_then(Path::file_stem);
     let name = name.map_or(SYNTHETIC.into(), |stem| stem.to_string_lossy().into_owned());
-    let subject = Subject {
-        model,
-        program,
-        picture: &name,
-        device: "cycle model",
-        evidence: Evidence::Estimated,
-        memory,
-        clock_mhz: arguments.clock_mhz,
-    };
+    let subject =
+        Subject { model, program, picture: &name, device, evidence, memory, clock_mhz: arguments.clock_mhz };
     let report = Report::new(&subject, &trace, &queues, &answers.routing);
     let output = write(arguments, report)?;
     if arguments.json { print_json(&output) } else { print(&text(&output)) }
@@ -124,7 +118,7 @@ fn write(arguments: &Arguments, report: Report) -> Result<Output> {
     };
     let html_file = save("profile.html", &html(&report))?;
     let figures = if arguments.svg { plots(&report) } else { Vec::new() };
-    let figure = |plot: &edge_moe::profile::plots::Plot| save(&format!("{}.svg", plot.name), &plot.svg);
+    let figure = |plot: &Plot| save(&format!("{}.svg", plot.name), &plot.svg);
     let svg_files = figures.iter().map(figure).collect::<Result<_>>()?;
     Ok(Output { report, html_file, svg_files })
 }
@@ -199,13 +193,8 @@ fn parts(what: &str, parts: &[Part]) -> String {
 }
 
 /// What the lanes waited for, in percent of some cycles.
-fn stalls<'a>(
-    stalls: impl Iterator<Item = &'a (edge_moe_isa::registers::Activity, u64)>,
-    cycles: u64,
-) -> String {
+fn stalls<'a>(stalls: impl Iterator<Item = &'a (Activity, u64)>, cycles: u64) -> String {
     let share = |cycles_of: u64| 100.0 * cycles_of as f64 / cycles.max(1) as f64;
-    let stall = |(activity, of): &(edge_moe_isa::registers::Activity, u64)| {
-        format!("{} {:.1} %", activity.name(), share(*of))
-    };
+    let stall = |(activity, of): &(Activity, u64)| format!("{} {:.1} %", activity.name(), share(*of));
     stalls.map(stall).collect::<Vec<_>>().join(", ")
 }

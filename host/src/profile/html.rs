@@ -10,8 +10,8 @@ use super::svg::escape;
 const STYLE: &str = "\
 body{font:14px/1.45 system-ui,sans-serif;color:#212529;max-width:1240px;margin:28px auto;padding:0 20px;background:#fff}
 h1{font-size:22px;margin:0 0 2px}h2{font-size:16px;margin:34px 0 2px}p{color:#868e96;margin:0 0 10px}
-.figures{display:flex;flex-wrap:wrap;gap:12px;margin:18px 0}
-.figure{border:1px solid #dee2e6;border-radius:6px;padding:10px 16px;min-width:130px}
+.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:10px;margin:18px 0}
+.figure{border:1px solid #dee2e6;border-radius:6px;padding:9px 12px}
 .figure b{display:block;font-size:21px;font-weight:600}.figure span{color:#868e96;font-size:12px}
 svg{max-width:100%;height:auto;display:block}
 table{border-collapse:collapse;width:100%;font-size:12.5px;font-variant-numeric:tabular-nums}
@@ -59,8 +59,8 @@ fn figures(report: &Report) -> String {
             format!("of {} multipliers in use", report.multipliers),
         ),
         (format!("{:.1} M", report.macs as f64 / 1e6), "products".to_string()),
-        (grouped(report.ideal_cycles), "cycles if no multiplier ever waited".to_string()),
-        (grouped(report.bound_cycles), format!("bound of row groups; {over:+.1} % above")),
+        (grouped(report.ideal_cycles), "cycles if all always multiplied".to_string()),
+        (grouped(report.bound_cycles), format!("bound; cycles are {over:+.1} %")),
         (format!("{:.2} MB", report.memory_bytes as f64 / 1e6), format!("crossed memory, {evidence}")),
     ];
     let figure = |(number, what): &(String, String)| {

@@ -22,3 +22,6 @@ pub use layers::{Cycles, Kind, Part};
 pub use queues::{Queues, observe};
 pub use report::{Evidence, Report, Subject, Visits};
 pub use work::{Work, work};
+
+#[cfg(test)]
+mod tests;

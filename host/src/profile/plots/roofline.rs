@@ -25,7 +25,7 @@ impl Axes {
         let least = intensities().fold(multipliers / report.memory.bytes_per_cycle, f64::min);
         let most = intensities().fold(multipliers / report.memory.bytes_per_cycle, f64::max);
         let least_rate = points(report).map(rate).fold(multipliers, f64::min);
-        let least = (least.log2().floor() - 0.5, least_rate.log2().floor() - 0.5);
+        let least = (least.log2().floor() - 1.5, least_rate.log2().floor() - 1.5);
         let most = (most.log2().ceil() + 0.5, multipliers.log2() + 0.5);
         let width = WIDTH - LEFT - RIGHT - NO_BYTES;
         Self { least, scale: (width / (most.0 - least.0), HEIGHT / (most.1 - least.1)) }
@@ -41,17 +41,12 @@ impl Axes {
 
     fn grid(&self, svg: &mut Svg) {
         let (right, base) = (WIDTH - RIGHT, TOP + HEIGHT);
-        let powers = |least: f64| (least.ceil() as i32..24).map(|power| (power, 2f64.powi(power)));
-        for (_, value) in
-            powers(self.least.0).filter(|(power, value)| power % 2 == 0 && self.x(*value) <= right - NO_BYTES)
-        {
+        for value in powers(self.least.0).take_while(|value| self.x(*value) <= right - NO_BYTES) {
             let x = self.x(value);
             svg.line(&[(x, TOP), (x, base)], "#e9ecef", 1.0);
             svg.text((x, base + 15.0), "faint middle", &format!("{value}"));
         }
-        for (_, value) in
-            powers(self.least.1).filter(|(power, value)| power % 2 == 0 && self.y(*value) >= TOP)
-        {
+        for value in powers(self.least.1).take_while(|value| self.y(*value) >= TOP) {
             let y = self.y(value);
             svg.line(&[(LEFT, y), (right, y)], "#e9ecef", 1.0);
             svg.text((LEFT - 6.0, y + 4.0), "faint end", &format!("{value}"));
@@ -60,6 +55,11 @@ impl Axes {
         svg.text((4.0, TOP - 8.0), "faint", "products a cycle");
         svg.text((right - NO_BYTES / 2.0, base + 15.0), "faint middle", "no bytes");
     }
+}
+
+/// Powers of two from the first one above `least`, a logarithm.
+fn powers(least: f64) -> impl Iterator<Item = f64> {
+    (least.ceil() as i32..).map(|power| 2f64.powi(power))
 }
 
 pub fn plot(report: &Report) -> Plot {
@@ -76,7 +76,8 @@ pub fn plot(report: &Report) -> Plot {
     ];
     svg.line(&roof, "#343a40", 1.5);
     svg.text((axes.x(ridge) + 6.0, axes.y(multipliers) - 5.0), "", &format!("{multipliers} multipliers"));
-    svg.text((axes.x(ridge) - 60.0, axes.y(multipliers / 2.6)), "end", &format!("{bandwidth} bytes a cycle"));
+    let slope = (axes.x(ridge / 2f64.sqrt()) - 10.0, axes.y(multipliers / 2f64.sqrt()));
+    svg.text(slope, "end", &format!("{bandwidth} bytes a cycle"));
     for part in points(report) {
         let x = intensity(part).map_or(WIDTH - RIGHT - NO_BYTES / 2.0, |intensity| axes.x(intensity));
         let title = format!(
@@ -86,7 +87,7 @@ pub fn plot(report: &Report) -> Plot {
             100.0 * part.multiplier_use,
             grouped(part.bytes)
         );
-        let radius = 3.0 + 40.0 * part.share.sqrt() / 2.0;
+        let radius = 3.0 + 45.0 * part.share.sqrt();
         svg.circle((x, axes.y(rate(part))), radius, kind_colour(part.kind), &title);
     }
     legend(&mut svg, report);

@@ -51,6 +51,6 @@ fn draw_row(svg: &mut Svg, visits: &Visits, y: f64, (cell, most): (f64, usize)) 
 /// From almost white to dark blue.
 fn shade(share: f64) -> String {
     let (pale, dark) = ([241.0, 243.0, 245.0], [8.0, 64.0, 129.0]);
-    let mix = |index: usize| (pale[index] + (dark[index] - pale[index]) * share.sqrt()).round() as u8;
+    let mix = |index: usize| (pale[index] + (dark[index] - pale[index]) * share).round() as u8;
     format!("#{:02x}{:02x}{:02x}", mix(0), mix(1), mix(2))
 }

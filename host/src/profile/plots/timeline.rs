@@ -7,7 +7,7 @@ use crate::profile::layers::{Part, ratio};
 use crate::profile::report::Report;
 use crate::profile::svg::{Area, Svg};
 
-const LEFT: f64 = 120.0;
+const LEFT: f64 = 156.0;
 const TOP: f64 = 26.0;
 const ROW: f64 = 26.0;
 const BAR: f64 = 20.0;
