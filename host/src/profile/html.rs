@@ -60,7 +60,7 @@ fn figures(report: &Report) -> String {
         ),
         (format!("{:.1} M", report.macs as f64 / 1e6), "products".to_string()),
         (grouped(report.ideal_cycles), "cycles if all always multiplied".to_string()),
-        (grouped(report.bound_cycles), format!("bound; cycles are {over:+.1} %")),
+        (grouped(report.bound_cycles), format!("bound, exceeded by {over:.1} %")),
         (format!("{:.2} MB", report.memory_bytes as f64 / 1e6), format!("crossed memory, {evidence}")),
     ];
     let figure = |(number, what): &(String, String)| {

@@ -27,7 +27,7 @@ impl Run {
     fn new((config, depths): (ModelConfig, Depths), arch: &ArchConfig) -> Self {
         let network = random(&config, depths, 3).unwrap();
         let picture = picture::synthetic(config.image_width as u32, config.image_height as u32);
-        let ranges = calibrate(&network, &[picture.clone()], &|| ());
+        let ranges = calibrate(&network, std::slice::from_ref(&picture), &|| ());
         let artifact = compile(&network, arch, &ranges, 1).unwrap().artifact;
         let model = CompiledModel::from_bytes(artifact).unwrap();
         let mut runtime = Runtime::new(SoftwareDevice::new(), Arc::clone(&model)).unwrap();

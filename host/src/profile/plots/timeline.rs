@@ -56,17 +56,15 @@ fn bar(svg: &mut Svg, part: &Part, (x, y): (f64, f64), width: f64) {
 /// Bands and names of blocks, behind everything.
 fn blocks(svg: &mut Svg, report: &Report, x: &dyn Fn(u64) -> f64, bottom: f64) {
     let parts = &report.descriptors;
-    let mut first = 0;
-    for band in parts.chunk_by(|a, b| block(a) == block(b)) {
+    for (index, band) in parts.chunk_by(|a, b| block(a) == block(b)).enumerate() {
         let (left, end) = (x(band[0].start), band.iter().map(|part| part.cycles).sum::<u64>());
         let width = x(band[0].start + end) - left;
-        if first % 2 == 1 {
+        if index % 2 == 1 {
             svg.rectangle(Area { x: left, y: TOP, width, height: bottom - TOP }, "#f1f3f5", "");
         }
         if let Some(name) = block(&band[0]).filter(|_| width > 24.0) {
             svg.text((left + width / 2.0, TOP - 8.0), "faint middle", name);
         }
-        first += 1;
     }
 }
 
