@@ -231,6 +231,50 @@ fn inspection_lists_what_is_inside() {
 }
 
 #[test]
+fn a_profile_says_where_the_cycles_go() {
+    let bench = Bench::new();
+    bench.compile();
+    let report = bench.run("profile model.emoe pictures/0.png --json --svg --latency 32").json();
+    for key in
+        ["cycles", "macs", "multipliers", "memory_bytes", "bound_cycles", "ideal_cycles", "estimated_ms"]
+    {
+        assert!(report[key].as_f64().unwrap() > 0.0, "{key}");
+    }
+    assert_eq!((&report["version"], &report["multipliers"]), (&1.into(), &256.into()));
+    assert_eq!((&report["arch"], &report["device"]), (&"edge".into(), &"cycle model".into()));
+    assert_eq!((&report["evidence"], &report["memory"]["latency"]), (&"estimated".into(), &32.into()));
+    let layers = report["layers"].as_array().unwrap();
+    assert!(layers.iter().any(|layer| layer["name"] == "block 3 experts"));
+    let sum: u64 = layers.iter().map(|layer| layer["cycles"].as_u64().unwrap()).sum();
+    assert_eq!(report["cycles"], sum);
+    let figures = ["activities", "profile.html", "roofline", "routing", "timeline"];
+    let expected = figures.map(|name| format!("0.{name}") + if name.ends_with("html") { "" } else { ".svg" });
+    assert_eq!(bench.files("out"), expected);
+
+    let text = bench.run("profile model.emoe pictures/0.png --task depth --clock-mhz 200").succeeded();
+    for part in ["`depth` on edge", "at 200 MHz, estimated", "block 2 fc1", "out/0.profile.html"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
+#[test]
+fn a_profile_needs_no_picture() {
+    let bench = Bench::new();
+    let run = || bench.run("profile model.safetensors --arch tiny --out profile --json").json();
+    let report = run();
+    assert_eq!(report["picture"], "synthetic");
+    assert_eq!(report, run());
+    assert_eq!(bench.files("profile"), ["synthetic.profile.html"]);
+    let rtl = bench.run("profile model.safetensors --device rtl");
+    assert_eq!(rtl.code, 2);
+    assert!(rtl.stderr.contains("possible values: model"), "{}", rtl.stderr);
+    assert_eq!(bench.run("profile model.safetensors --clock-mhz 0").code, 2);
+    bench
+        .run("profile model.safetensors --out pictures/0.png")
+        .refused(4, "pictures/0.png: cannot be written");
+}
+
+#[test]
 fn impossible_requests_are_refused() {
     let bench = Bench::new();
     bench.compile();

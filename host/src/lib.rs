@@ -11,6 +11,7 @@ pub mod evaluate;
 pub mod fidelity;
 pub mod model;
 pub mod picture;
+pub mod profile;
 pub mod quantise;
 pub mod runtime;
 pub mod tasks;

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use image::RgbImage;
 use image::imageops::FilterType;
+use image::{Rgb, RgbImage};
 use ndarray::Array2;
 
 use crate::{Error, Result};
@@ -37,6 +37,21 @@ pub fn fit(picture: &RgbImage, width: u32, height: u32) -> RgbImage {
     } else {
         image::imageops::resize(picture, width, height, FilterType::Triangle)
     }
+}
+
+/// A picture for when none is at hand, the same every time: a sky, a road that narrows, and some boxes.
+pub fn synthetic(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| {
+        let (across, down) = (256 * x / width.max(1), 256 * y / height.max(1));
+        let road = down > 128 && across.abs_diff(128) < down - 120;
+        let boxed = (across / 24).is_multiple_of(3) && (80..176).contains(&down);
+        let level = |value: u32| value.min(255) as u8;
+        match (road, boxed) {
+            (true, _) => Rgb([level(70 + down / 8), level(70 + down / 9), level(80 + across % 16)]),
+            (_, true) => Rgb([level(90 + across / 3), level(40 + down / 2), level(200 - down / 2)]),
+            _ => Rgb([level(60 + down / 2), level(120 + down / 3), level(240 - down / 2)]),
+        }
+    })
 }
 
 /// Cuts a picture into patches: row `i` is patch `i` (row-major over the

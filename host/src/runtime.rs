@@ -58,6 +58,17 @@ pub struct BlockRouting {
     pub choices: Vec<Vec<Choice>>,
 }
 
+impl BlockRouting {
+    /// Tokens that visit each expert, over all choices.
+    pub fn tokens_per_expert(&self) -> Vec<usize> {
+        let mut tokens = vec![0; self.experts];
+        for choice in self.choices.iter().flatten() {
+            tokens[usize::from(choice.expert)] += 1;
+        }
+        tokens
+    }
+}
+
 impl<D: Device> Runtime<D> {
     /// Loads a model onto a device.
     pub fn new(mut device: D, model: Arc<CompiledModel>) -> Result<Self> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 use edge_moe::compile::{Compilation, compile};
 use edge_moe::compiled::CompiledModel;
-use edge_moe::model::{Model, read_safetensors};
+use edge_moe::model::{Model, ModelConfig, read_safetensors};
 use edge_moe::quantise::calibrate;
 use edge_moe::{Error, Result, picture};
 use edge_moe_isa::arch::ArchConfig;
@@ -40,7 +40,8 @@ pub struct Loaded {
     pub float: Option<Model>,
 }
 
-/// Loads `path`; float weights are calibrated on `own_pictures` unless a directory was given.
+/// Loads `path`; float weights are calibrated on `own_pictures` unless a directory was given, and on the
+/// synthetic picture if there are none.
 pub fn load(path: &Path, options: &CompileOptions, own_pictures: &[PathBuf]) -> Result<Loaded> {
     if is_artifact(path)? {
         if options.arch.is_some() || options.calibrate.is_some() {
@@ -53,19 +54,36 @@ pub fn load(path: &Path, options: &CompileOptions, own_pictures: &[PathBuf]) -> 
     }
     let arch = architecture(options.arch.as_deref().unwrap_or(DEFAULT_ARCH))?;
     let model = read_safetensors(path)?;
-    let pictures = match &options.calibrate {
-        Some(directory) => picture::list_directory(directory)?,
+    let Some(pictures) = calibration_pictures(options, own_pictures)? else {
+        let (compilation, _) = calibrate_on(&model, &arch, vec![synthetic(&model.config)])?;
+        return Ok(Loaded { compiled: CompiledModel::from_bytes(compilation.artifact)?, float: Some(model) });
+    };
+    let (compilation, _) = calibrate_and_compile(&model, &arch, &pictures)?;
+    Ok(Loaded { compiled: CompiledModel::from_bytes(compilation.artifact)?, float: Some(model) })
+}
+
+/// Files of pictures to calibrate on; none if there are none.
+fn calibration_pictures(options: &CompileOptions, own_pictures: &[PathBuf]) -> Result<Option<Vec<PathBuf>>> {
+    Ok(match &options.calibrate {
+        Some(directory) => Some(picture::list_directory(directory)?),
+        None if own_pictures.is_empty() => {
+            tracing::info!("calibrating on a synthetic picture; --calibrate DIR names real ones");
+            None
+        }
         None => {
             let some = &own_pictures[..own_pictures.len().min(OWN_CALIBRATION_PICTURES)];
             tracing::info!(
                 "calibrating on {} of the pictures at hand; --calibrate DIR names others",
                 some.len()
             );
-            some.to_vec()
+            Some(some.to_vec())
         }
-    };
-    let (compilation, _) = calibrate_and_compile(&model, &arch, &pictures)?;
-    Ok(Loaded { compiled: CompiledModel::from_bytes(compilation.artifact)?, float: Some(model) })
+    })
+}
+
+/// The synthetic picture in the size of a network's input.
+pub fn synthetic(config: &ModelConfig) -> RgbImage {
+    picture::synthetic(config.image_width as u32, config.image_height as u32)
 }
 
 /// Calibrates a model on pictures and compiles it; also returns the pictures.
@@ -79,6 +97,15 @@ pub fn calibrate_and_compile(
     };
     let pictures =
         paths.iter().map(|path| picture::read(path).map(fit)).collect::<Result<Vec<RgbImage>>>()?;
+    calibrate_on(model, arch, pictures)
+}
+
+/// The same with pictures of the network's size.
+fn calibrate_on(
+    model: &Model,
+    arch: &ArchConfig,
+    pictures: Vec<RgbImage>,
+) -> Result<(Compilation, Vec<RgbImage>)> {
     let bar = progress::bar("calibrating", pictures.len());
     let ranges = calibrate(model, &pictures, &|| bar.inc(1));
     bar.finish_and_clear();

@@ -5,6 +5,7 @@ mod compile;
 mod eval;
 mod inspect;
 mod load;
+mod profile;
 mod progress;
 mod run;
 mod table;
@@ -45,6 +46,8 @@ enum Command {
     Eval(eval::Arguments),
     /// Show what a compiled model holds
     Inspect(inspect::Arguments),
+    /// Say where the cycles of a picture go, layer by layer
+    Profile(profile::Arguments),
 }
 
 /// Runs the command; what goes wrong becomes a message and an exit code.
@@ -79,6 +82,7 @@ fn execute(cli: Cli) -> Result<()> {
         Command::Run(arguments) => run::execute(&arguments),
         Command::Eval(arguments) => eval::execute(&arguments),
         Command::Inspect(arguments) => inspect::execute(&arguments),
+        Command::Profile(arguments) => profile::execute(&arguments),
     }
 }
 

@@ -152,7 +152,7 @@ impl Writer<'_> {
         let routing = answers.routing.iter().map(|routing| RoutingReport {
             task: self.config.tasks[routing.task].name.clone(),
             block: routing.block,
-            tokens_per_expert: tokens_per_expert(routing),
+            tokens_per_expert: routing.tokens_per_expert(),
         });
         Ok(PictureReport {
             picture: path.to_path_buf(),
@@ -214,17 +214,9 @@ impl Writer<'_> {
             block: routing.block,
             grid: (config.image_height / config.patch, config.image_width / config.patch),
             first_choice: patches.iter().map(|choices| choices[0].expert.into()).collect(),
-            tokens_per_expert: tokens_per_expert(routing),
+            tokens_per_expert: routing.tokens_per_expert(),
         }
     }
-}
-
-fn tokens_per_expert(routing: &BlockRouting) -> Vec<usize> {
-    let mut tokens = vec![0; routing.experts];
-    for choice in routing.choices.iter().flatten() {
-        tokens[usize::from(choice.expert)] += 1;
-    }
-    tokens
 }
 
 fn class_shares(names: &[String], cells: &[u8]) -> Vec<ClassShare> {
