@@ -51,7 +51,8 @@ macro_rules! architecture {
         norm ring $norm_ring:literal, element bits $element_bits:literal,
         epilogue $epilogue:literal of $slices:literal, slice $slice:literal, experts $experts:literal,
         ports $ports:literal of $bus:literal, strobe $strobe:literal, entry $entry:literal of $entry_beats:literal,
-        descriptor of $descriptor_beats:literal, beat address $beat:literal, chunk address $chunk:literal
+        descriptor of $descriptor_beats:literal, beat address $beat:literal, chunk address $chunk:literal,
+        stream $stream:literal of $port_address:literal, order $order:literal
     ) => {
         $(#[$doc])*
         pub mod $module {
@@ -73,7 +74,7 @@ macro_rules! architecture {
             pub type Routers = Router<$vector, $word, $experts>;
             /// Entries and descriptors from memory; 128 entries waiting on each port.
             pub type Reads =
-                ReadStream<$ports, $bus, $entry, $entry_beats, $descriptor_beats, $beat, $chunk, 7>;
+                ReadStream<$ports, $bus, $entry, $entry_beats, $descriptor_beats, $beat, $chunk, $port_address, $order>;
             /// Words to memory.
             pub type Writes = WriteStream<$bus, $strobe, $word, $beat>;
             /// Attention by itself.
@@ -86,7 +87,8 @@ macro_rules! architecture {
             pub type Accelerator = EdgeMoe<
                 $lanes, $vector, $row, $word, $rows, $results, $all, $entry, $records, $lane_bits, $row_address,
                 $core_rows, $score_address, $word_address, $half, $residual_address, $norm_ring, $epilogue, $slices,
-                $slice, $experts, $ports, $bus, $strobe, $entry_beats, $descriptor_beats, $beat, $chunk, 7,
+                $slice, $experts, $ports, $bus, $strobe, $entry_beats, $descriptor_beats, $beat, $chunk,
+                $port_address, $order,
             >;
 
             /// The architecture, whose sizes the types have.
@@ -114,6 +116,11 @@ macro_rules! architecture {
                     [arch.memory_ports, 8 * arch.bus_bytes(), arch.bus_bytes(), 8 * $vector],
                     [$ports, $bus, $strobe, $entry],
                     "memory ports of `{name}`"
+                );
+                assert_eq!(
+                    [arch.stream_entries, arch.memory_ports << $port_address],
+                    [$stream, $stream],
+                    "stream of `{name}`"
                 );
                 arch
             }
@@ -179,7 +186,8 @@ architecture! {
     row 36, word 64, rows 144, results 64, all words 256,
     records 64, lane bits 2, row address 7, core rows 8, residual address 10, score address 7, word address 12, half 11,
     norm ring 6, element bits 2, epilogue 1 of 4, slice 16, experts 16,
-    ports 1 of 32, strobe 4, entry 32 of 1, descriptor of 16, beat address 2, chunk address 6
+    ports 1 of 32, strobe 4, entry 32 of 1, descriptor of 16, beat address 2, chunk address 6,
+    stream 128 of 7, order 6
 }
 architecture! {
     /// 8 × 8: ECP5-85F boards.
@@ -187,7 +195,8 @@ architecture! {
     row 72, word 128, rows 576, results 128, all words 1024,
     records 64, lane bits 3, row address 8, core rows 9, residual address 12, score address 9, word address 14, half 13,
     norm ring 7, element bits 3, epilogue 1 of 8, slice 16, experts 32,
-    ports 1 of 64, strobe 8, entry 64 of 1, descriptor of 8, beat address 3, chunk address 7
+    ports 1 of 64, strobe 8, entry 64 of 1, descriptor of 8, beat address 3, chunk address 7,
+    stream 128 of 7, order 6
 }
 architecture! {
     /// 16 × 16: the size of Edge-MoE's unit for linear layers.
@@ -195,7 +204,8 @@ architecture! {
     row 144, word 256, rows 2304, results 256, all words 4096,
     records 128, lane bits 4, row address 7, core rows 8, residual address 12, score address 9, word address 14, half 13,
     norm ring 6, element bits 4, epilogue 2 of 8, slice 32, experts 32,
-    ports 1 of 128, strobe 16, entry 128 of 1, descriptor of 4, beat address 4, chunk address 8
+    ports 1 of 128, strobe 16, entry 128 of 1, descriptor of 4, beat address 4, chunk address 8,
+    stream 4096 of 12, order 8
 }
 architecture! {
     /// 32 × 32: a large Zynq UltraScale+.
@@ -203,5 +213,6 @@ architecture! {
     row 288, word 512, rows 9216, results 512, all words 16384,
     records 256, lane bits 5, row address 6, core rows 7, residual address 11, score address 9, word address 13, half 12,
     norm ring 5, element bits 5, epilogue 8 of 4, slice 128, experts 32,
-    ports 2 of 128, strobe 16, entry 256 of 2, descriptor of 4, beat address 4, chunk address 8
+    ports 2 of 128, strobe 16, entry 256 of 2, descriptor of 4, beat address 4, chunk address 8,
+    stream 2048 of 10, order 8
 }

@@ -19,7 +19,7 @@ pub use lite::Lite;
 use crate::support::prelude::*;
 
 /// Registers that never change.
-const CONSTANTS: usize = 14;
+const CONSTANTS: usize = 15;
 
 /// What the constant registers hold.
 fn constants(arch: &ArchConfig) -> [(Name, u32); CONSTANTS] {
@@ -38,6 +38,7 @@ fn constants(arch: &ArchConfig) -> [(Name, u32); CONSTANTS] {
         (Name::EpilogueWidth, arch.epilogue_width),
         (Name::MemoryBytes, arch.memory_bytes),
         (Name::MemoryPorts, arch.memory_ports),
+        (Name::StreamEntries, arch.stream_entries),
     ]
 }
 

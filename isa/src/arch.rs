@@ -36,6 +36,8 @@ pub struct ArchConfig {
     pub memory_bytes: u32,
     /// Memory ports.
     pub memory_ports: u32,
+    /// Row words of V weights that memory may run ahead of the lanes' banks, over all ports.
+    pub stream_entries: u32,
 }
 
 /// An architecture that no device can have.
@@ -77,6 +79,7 @@ impl ArchConfig {
             epilogue_width: 1,
             memory_bytes: 4,
             memory_ports: 1,
+            stream_entries: 128,
         }
     }
 
@@ -96,6 +99,7 @@ impl ArchConfig {
             epilogue_width: 2,
             memory_bytes: 16,
             memory_ports: 1,
+            stream_entries: 4096,
         }
     }
 
@@ -115,6 +119,7 @@ impl ArchConfig {
             epilogue_width: 8,
             memory_bytes: 16,
             memory_ports: 2,
+            stream_entries: 2048,
         }
     }
 
@@ -134,6 +139,7 @@ impl ArchConfig {
             epilogue_width: 1,
             memory_bytes: 2,
             memory_ports: 1,
+            stream_entries: 128,
         }
     }
 
@@ -172,6 +178,7 @@ impl ArchConfig {
             ("epilogue_width", self.epilogue_width, 1, 256),
             ("memory_bytes", self.memory_bytes, 1, 128),
             ("memory_ports", self.memory_ports, 1, 4),
+            ("stream_entries", self.stream_entries, 1, 1 << 16),
             ("scratchpad_words", self.scratchpad_words, 1, 1 << 24),
             ("residual_words", self.residual_words, 1, 1 << 24),
         ];

@@ -101,33 +101,35 @@ registers! {
     MemoryBytes "memory_bytes" = 0x038 ReadOnly,
     /// Memory ports.
     MemoryPorts "memory_ports" = 0x03c ReadOnly,
+    /// Row words that memory may run ahead of the lanes.
+    StreamEntries "stream_entries" = 0x040 ReadOnly,
     /// Bit 0 starts the program at `program`; bit 1 abandons the one that runs. Reads as zero.
-    Control "control" = 0x040 Command,
+    Control "control" = 0x050 Command,
     /// Bit 0: a program runs. Bit 1: it reached `end`. Bit 2: it stopped with `error`. Bit 3: a start
     /// was refused because a program ran, or because memory still owed answers to one that stopped.
     /// Writing ones to bits 1 to 3 clears them; a start clears them all.
-    Status "status" = 0x044 Command,
+    Status "status" = 0x054 Command,
     /// Why the last program stopped: see the error codes.
-    Error "error" = 0x048 ReadOnly,
+    Error "error" = 0x058 ReadOnly,
     /// Index of the descriptor that `error` speaks of.
-    ErrorDescriptor "error_descriptor" = 0x04c ReadOnly,
+    ErrorDescriptor "error_descriptor" = 0x05c ReadOnly,
     /// Bit 0 (`serialise`): a descriptor starts only when all results of the one before are written.
     /// Bit 1: interrupt while `status` has bit 1 or bit 2.
-    Mode "mode" = 0x050 ReadWrite,
+    Mode "mode" = 0x060 ReadWrite,
     /// Address on the bus of address 0 of device memory, low half; a multiple of 4096.
-    BaseLow "base_low" = 0x054 ReadWrite,
+    BaseLow "base_low" = 0x064 ReadWrite,
     /// High half: bits 39 to 32.
-    BaseHigh "base_high" = 0x058 ReadWrite,
+    BaseHigh "base_high" = 0x068 ReadWrite,
     /// End of the writable part of device memory: the program writes below it only.
-    WritableBytes "writable_bytes" = 0x05c ReadWrite,
+    WritableBytes "writable_bytes" = 0x06c ReadWrite,
     /// End of device memory: the program reads below it only.
-    TotalBytes "total_bytes" = 0x060 ReadWrite,
+    TotalBytes "total_bytes" = 0x070 ReadWrite,
     /// Address of the first descriptor in device memory.
-    Program "program" = 0x064 ReadWrite,
+    Program "program" = 0x074 ReadWrite,
     /// Cycles without any progress after which a program stops with `timeout`.
-    Timeout "timeout" = 0x068 ReadWrite,
+    Timeout "timeout" = 0x078 ReadWrite,
     /// Index of the descriptor that was started last.
-    Descriptor "descriptor" = 0x06c ReadOnly,
+    Descriptor "descriptor" = 0x07c ReadOnly,
     /// Cycles of the program, from its start to its end.
     Cycles "cycles" = 0x080 ReadOnly,
     /// Of these, cycles in which the lanes multiplied.

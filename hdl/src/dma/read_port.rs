@@ -7,7 +7,7 @@ use crate::support::prelude::*;
 /// and descriptors (id 1), which are handed on beat by beat.
 ///
 /// A burst of rows is sent only if all its entries have room, so that `rready`
-/// is always high. One request in two beats at most; it is up the beat after
+/// is always high, and no more than 128 bursts are on their way. One request in two beats at most; it is up the beat after
 /// it was accepted. An entry is offered three beats after its last bus beat came.
 ///
 /// After `reset`, answers that are owed are counted and thrown away; a request
@@ -69,7 +69,7 @@ pub struct ReadPort<const BUS: usize, const ENTRY: usize, const G: usize, const 
     forget: Register<Bit>,
     failed: Register<Bit>,
     /// Bus beats for which room is held, from their request until their entry leaves.
-    reserved: Register<Bits<10>>,
+    reserved: Register<Bits<16>>,
     /// Bus beats of the next entry that are there.
     part: Register<Bits<2>>,
     whole: Register<Bit>,
@@ -82,13 +82,13 @@ pub struct ReadPort<const BUS: usize, const ENTRY: usize, const G: usize, const 
     fewer: Signal<Local, Bit>,
     wanted: Signal<Local, Bit>,
     row_beat: Signal<Local, Bit>,
-    reserve: Signal<Local, Bits<10>>,
-    free: Signal<Local, Bits<10>>,
+    reserve: Signal<Local, Bits<16>>,
+    free: Signal<Local, Bits<16>>,
     fetch_length: Constant<Bits<8>>,
     last_part: Constant<Bits<2>>,
-    entry_beats: Constant<Bits<10>>,
+    entry_beats: Constant<Bits<16>>,
     /// With at most so much reserved there is room for a chunk.
-    most: Constant<Bits<10>>,
+    most: Constant<Bits<16>>,
 }
 
 impl<const BUS: usize, const ENTRY: usize, const G: usize, const A: usize> Default
@@ -97,7 +97,10 @@ impl<const BUS: usize, const ENTRY: usize, const G: usize, const A: usize> Defau
     fn default() -> Self {
         let beats = G << A;
         assert_eq!(BUS * G, ENTRY, "width of an entry of {G} beats");
-        assert!((1..=4).contains(&G) && (8 * CHUNK_BEATS..=512).contains(&beats), "room for {beats} beats");
+        assert!(
+            (1..=4).contains(&G) && (8 * CHUNK_BEATS..=1 << 15).contains(&beats),
+            "room for {beats} beats"
+        );
         Self {
             clock: Default::default(),
             reset: Default::default(),
@@ -173,6 +176,7 @@ impl<const BUS: usize, const ENTRY: usize, const G: usize, const A: usize> Logic
 
         // Requests.
         self.open.next = !self.request_valid.q.val()
+            & !self.bursts.q.val().get_bit(7)
             & !self.halt.val()
             & !self.forget.q.val()
             & !self.reset.val()
@@ -241,7 +245,7 @@ impl<const BUS: usize, const ENTRY: usize, const G: usize, const A: usize> Logic
         // Room.
         self.reserve.next = 0.into();
         if self.take_row.val() {
-            self.reserve.next = bit_cast::<10, 5>(self.row_beats.val());
+            self.reserve.next = bit_cast::<16, 5>(self.row_beats.val());
         }
         self.free.next = 0.into();
         if self.entries.read_valid.val() & self.entry_ready.val() {

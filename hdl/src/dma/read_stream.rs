@@ -5,7 +5,7 @@
 //! the one before is sent. Successive chunks go to port (number of the chunk
 //! in device memory) mod M; entries leave in the order in which they were
 //! asked for, across the ports. Bus beats of a burst become entries of G beats.
-//! Each port has room for 2^A entries, which bounds its bursts on their way.
+//! Each port has room for 2^A entries, all of them for the bursts that 2^O names.
 //!
 //! Throughput M bus beats a beat while memory answers within 64 beats, one
 //! entry a beat at most; one burst a port in two beats. Latency: a request is
@@ -30,6 +30,7 @@ pub struct ReadStream<
     const B: usize,
     const CHUNK: usize,
     const A: usize,
+    const O: usize,
 > {
     pub clock: Signal<In, Clock>,
     pub reset: Signal<In, Bit>,
@@ -84,9 +85,10 @@ pub struct ReadStream<
     cutter: Cutter<B>,
     port: [ReadPort<BUS, ENTRY, G, A>; M],
     /// Of each burst whose entries have not all left: its beats, its port in bit 5.
-    order: Fifo<6, 6>,
+    order: Fifo<6, O>,
     /// Their number, but for the burst whose entries leave.
-    ordered: Register<Bits<7>>,
+    ordered: Register<Bits<12>>,
+    order_room: Constant<Bits<12>>,
     leaving_port: Register<Bits<1>>,
     leaving_beats: Register<Bits<5>>,
     gather: Collect<BUS, D, 512>,
@@ -126,7 +128,8 @@ impl<
     const B: usize,
     const CHUNK: usize,
     const A: usize,
-> Default for ReadStream<M, BUS, ENTRY, G, D, B, CHUNK, A>
+    const O: usize,
+> Default for ReadStream<M, BUS, ENTRY, G, D, B, CHUNK, A, O>
 {
     fn default() -> Self {
         assert!(M == 1 || M == 2, "{M} ports");
@@ -171,6 +174,7 @@ impl<
             port: from_fn(|_| Default::default()),
             order: Default::default(),
             ordered: Default::default(),
+            order_room: Constant::new((1_u64 << O).into()),
             leaving_port: Default::default(),
             leaving_beats: Default::default(),
             gather: Default::default(),
@@ -211,7 +215,8 @@ impl<
     const B: usize,
     const CHUNK: usize,
     const A: usize,
-> Logic for ReadStream<M, BUS, ENTRY, G, D, B, CHUNK, A>
+    const O: usize,
+> Logic for ReadStream<M, BUS, ENTRY, G, D, B, CHUNK, A, O>
 {
     #[hdl_gen]
     fn update(&mut self) {
@@ -270,8 +275,7 @@ impl<
         for place in CHUNK..(CHUNK + M - 1) {
             self.selected.next = self.cutter.burst_address.val().get_bits::<1>(place);
         }
-        // The queue has room for 64.
-        self.open.next = self.cutter.burst_valid.val() & !self.ordered.q.val().get_bit(6);
+        self.open.next = self.cutter.burst_valid.val() & (self.ordered.q.val() != self.order_room.val());
         for i in 0..M {
             self.port[i].halt.next = self.discarding.bus.val().any();
             self.port[i].row_valid.next = self.open.val() & (self.selected.val() == self.index[i].val());
