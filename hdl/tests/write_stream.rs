@@ -147,7 +147,7 @@ impl<'a> Stream<'a> {
         self.bench.eval();
         let owes = self.memory.owes() || self.bench.get("m_axi_awvalid") == 1;
         self.bench.expect("quiet in", self.bench.beat as usize, self.bench.get("quiet"), (!owes).into());
-        if !self.expected.is_empty() && self.jobs.is_empty() && self.stale == 0 {
+        if !reset && !self.expected.is_empty() && self.jobs.is_empty() && self.stale == 0 {
             self.bench.expect("busy in", self.bench.beat as usize, self.bench.get("busy"), 1);
         }
     }
