@@ -350,7 +350,8 @@ impl<
         self.run_address.next = self.fetch.run_address.val();
         self.run_bytes.next = self.fetch.run_bytes.val();
         self.fetch.jobs_started.next = self.dispatch.jobs_started.val();
-        self.fetch.experts_known.next = self.route.expert_valid.val();
+        self.fetch.last_job_left.next = self.dispatch.last_job_left.val();
+        self.fetch.queues_closed.next = self.route.expert_valid.val();
         self.fetch.waiting.next = self.route.waiting.val();
         self.fetch.load_ready.next = !self.loads_queued.q.val().get_bit(3);
         self.loads.write.next = self.fetch.load_valid.val() & self.fetch.load_ready.val();

@@ -39,7 +39,9 @@ pub struct Dispatch<const L: usize> {
     pub job: Signal<In, Bits<JOB>>,
     pub handed_over: Signal<In, Bit>,
     pub queue_ready: Signal<Out, Bit>,
+    /// No job is queued; one is.
     pub jobs_started: Signal<Out, Bit>,
+    pub last_job_left: Signal<Out, Bit>,
 
     pub start_matrix: Signal<Out, Bit>,
     pub start_attention: Signal<Out, Bit>,
@@ -152,6 +154,7 @@ pub struct Dispatch<const L: usize> {
     to_tokens: Constant<Bits<8>>,
     to_residual: Constant<Bits<8>>,
     queue: Constant<Bits<4>>,
+    one: Constant<Bits<4>>,
     code_read_window: Constant<Bits<4>>,
     code_read_response: Constant<Bits<4>>,
     code_write_response: Constant<Bits<4>>,
@@ -175,7 +178,7 @@ impl<const L: usize> Default for Dispatch<L> {
         let now = |activity: Activity| Constant::new((activity as u64).into());
         with_defaults!(
             clock, reset, start, stop, serialise, timeout, job_valid, job_ready, job, handed_over, queue_ready,
-            jobs_started, start_matrix, start_attention, start_norm, start_route, start_copy, close_queues,
+            jobs_started, last_job_left, start_matrix, start_attention, start_norm, start_route, start_copy, close_queues,
             follow_norm, follow_gate, gate_starts, matrix_busy, attention_busy, norm_busy, route_busy,
             router_pending, copy_busy, writer_busy, settled, memory_quiet, fetch_fault, read_error, write_error,
             overflow, progress, beat, wait_rows, wait_input, wait_room, wait_visit, norm_wait_rows, flush, launch,
@@ -203,6 +206,7 @@ impl<const L: usize> Default for Dispatch<L> {
             to_tokens: Constant::new((Destination::Tokens as u64).into()),
             to_residual: Constant::new((Destination::Residual as u64).into()),
             queue: Constant::new(QUEUE.into()),
+            one: Constant::new(1_u64.into()),
             code_read_window: code(ErrorCode::ReadWindow),
             code_read_response: code(ErrorCode::ReadResponse),
             code_write_response: code(ErrorCode::WriteResponse),
@@ -379,6 +383,7 @@ impl<const L: usize> Logic for Dispatch<L> {
         }
         self.queue_ready.next = self.queued.q.val() != self.queue.val();
         self.jobs_started.next = !self.queued.q.val().any();
+        self.last_job_left.next = self.queued.q.val() == self.one.val();
 
         // A step, and the end.
         self.step_done.next =

@@ -6,7 +6,10 @@
 //! loader is told what comes and the stream is asked for it. So memory is
 //! read in the order of use, as far ahead as the stream has room. Two things
 //! are waited for: a copy from memory with the wait flag, which may read what the
-//! program has written, until it has started; and experts, until they are known.
+//! program has written, until it has started; and each expert, until it is known
+//! to be the next one with tokens. Expert 0 is as soon as a token was routed to
+//! it, and expert 1 after it; from an expert without tokens on, this is known
+//! when the queues are closed.
 //!
 //! A descriptor that is not legal becomes a job with an error, and nothing
 //! follows it. An expert outside of memory raises `fault`.
@@ -38,7 +41,6 @@ pub enum Phase {
     Check,
     Hand,
     AwaitCopy,
-    AwaitExperts,
     Walk,
     Load,
     LoadMore,
@@ -76,11 +78,12 @@ pub struct Fetch<const L: usize, const EXPERTS: usize> {
     pub job_valid: Signal<Out, Bit>,
     pub job_ready: Signal<In, Bit>,
     pub job: Signal<Out, Bits<JOB>>,
-    /// All jobs that were handed on have started.
+    /// All jobs that were handed on have started; all but the last.
     pub jobs_started: Signal<In, Bit>,
-    /// `waiting` has a bit for each expert that the experts that have started visit.
-    pub experts_known: Signal<In, Bit>,
+    pub last_job_left: Signal<In, Bit>,
+    /// `waiting` has a bit for each expert with tokens, also while they are routed; `queues_closed` when they are.
     pub waiting: Signal<In, Bits<EXPERTS>>,
+    pub queues_closed: Signal<In, Bit>,
     /// An expert lies outside of memory.
     pub fault: Signal<Out, Bit>,
 
@@ -163,7 +166,13 @@ pub struct Fetch<const L: usize, const EXPERTS: usize> {
     read_address: Register<Bits<40>>,
     bytes: Register<Bits<32>>,
     expert_end: Signal<Local, Bits<40>>,
-    experts_left: Register<Bits<EXPERTS>>,
+    /// The expert that is looked at; it and those before it.
+    expert: Register<Bits<EXPERTS>>,
+    experts_before: Register<Bits<EXPERTS>>,
+    closed: Register<Bit>,
+    expert_here: Signal<Local, Bit>,
+    experts_left: Signal<Local, Bit>,
+    next_expert: Signal<Local, Bit>,
     low_bits: Constant<Bits<16>>,
     bank_words: Constant<Bits<16>>,
     attention_words: Constant<Bits<16>>,
@@ -189,12 +198,13 @@ impl<const L: usize, const EXPERTS: usize> Fetch<L, EXPERTS> {
         with_defaults!(
             clock, reset, start, program_address, writable_bytes, total_bytes, fetch_valid, fetch_ready, fetch_address,
             descriptor_valid, descriptor_ready, descriptor_data, run_valid, run_ready, run_address, run_bytes,
-            load_valid, load_ready, load, job_valid, job_ready, job, jobs_started, experts_known, waiting, fault,
+            load_valid, load_ready, load, job_valid, job_ready, job, jobs_started, last_job_left, waiting, queues_closed, fault,
             phase, address, in_flight, index, descriptor, reserved, fetched, taken, fetch_end, fetch_inside,
             is_end, is_linear, is_norm, is_attention, is_route, is_experts, is_copy, from_memory, to_memory,
             inner, outer, span, inner_padded, outer_padded, a, b, multiplied, product, product_0, product_1,
             product_2, inner_left, outer_left, tokens, illegal, reads, read_start, read_length, read_end,
-            write_end, error, read_address, bytes, expert_end, experts_left;
+            write_end, error, read_address, bytes, expert_end, expert, experts_before, closed, expert_here,
+            experts_left, next_expert;
             opcode: opcode(),
             wait_flag: wait(),
             linear_weights: field("linear", "weights"),
@@ -248,7 +258,19 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, phase, address, in_flight, index, descriptor, reserved, multiplied);
-        dff_setup!(self, clock, product_0, product_1, product_2, error, read_address, bytes, experts_left);
+        dff_setup!(
+            self,
+            clock,
+            product_0,
+            product_1,
+            product_2,
+            error,
+            read_address,
+            bytes,
+            expert,
+            experts_before
+        );
+        dff_setup!(self, clock, closed);
         self.opcode.bus.next = self.descriptor.q.val();
         self.wait_flag.bus.next = self.descriptor.q.val();
         self.linear_weights.bus.next = self.descriptor.q.val();
@@ -474,6 +496,10 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
         self.run_bytes.next = self.bytes.q.val();
         self.fault.next = false;
 
+        self.next_expert.next = false;
+        self.expert_here.next = (self.jobs_started.val() | self.last_job_left.val())
+            & (self.waiting.val() & self.expert.q.val()).any();
+        self.experts_left.next = (self.waiting.val() & !self.experts_before.q.val()).any();
         match self.phase.q.val() {
             Phase::Take => {
                 self.error.d.next = 0.into();
@@ -534,7 +560,10 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
                         self.phase.d.next = Phase::AwaitCopy;
                     }
                     if self.is_experts.val() {
-                        self.phase.d.next = Phase::AwaitExperts;
+                        self.expert.d.next = 1.into();
+                        self.experts_before.d.next = 0.into();
+                        self.closed.d.next = false;
+                        self.phase.d.next = Phase::Walk;
                     }
                     if self.error.q.val().any() | self.is_end.val() {
                         self.phase.d.next = Phase::Idle;
@@ -546,24 +575,22 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
                     self.phase.d.next = Phase::Load;
                 }
             }
-            Phase::AwaitExperts => {
-                self.experts_left.d.next = self.waiting.val();
-                if self.jobs_started.val() & self.experts_known.val() {
-                    self.phase.d.next = Phase::Walk;
-                }
-            }
             Phase::Walk => {
                 // One expert a beat.
-                if !self.experts_left.q.val().any() {
-                    self.phase.d.next = Phase::Take;
-                } else if !self.experts_left.q.val().get_bit(0) {
-                    self.experts_left.d.next = self.experts_left.q.val() >> 1;
-                    self.read_address.d.next =
-                        self.read_address.q.val() + bit_cast::<40, 32>(self.experts_stride.bits.val());
-                } else if self.expert_end.val() > bit_cast::<40, 32>(self.total_bytes.val()) {
-                    self.fault.next = true;
-                } else {
-                    self.phase.d.next = Phase::Load;
+                self.closed.d.next =
+                    self.closed.q.val() | (self.jobs_started.val() & self.queues_closed.val());
+                if self.expert_here.val() {
+                    if self.expert_end.val() <= bit_cast::<40, 32>(self.total_bytes.val()) {
+                        self.phase.d.next = Phase::Load;
+                    } else {
+                        self.fault.next = self.closed.q.val();
+                    }
+                } else if self.closed.q.val() {
+                    if self.experts_left.val() {
+                        self.next_expert.next = true;
+                    } else {
+                        self.phase.d.next = Phase::Take;
+                    }
                 }
             }
             Phase::Load => {
@@ -583,9 +610,7 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
                 if self.run_ready.val() {
                     self.phase.d.next = Phase::Take;
                     if self.is_experts.val() {
-                        self.experts_left.d.next = self.experts_left.q.val() >> 1;
-                        self.read_address.d.next =
-                            self.read_address.q.val() + bit_cast::<40, 32>(self.experts_stride.bits.val());
+                        self.next_expert.next = true;
                         self.phase.d.next = Phase::Walk;
                     }
                 }
@@ -595,6 +620,12 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
             }
         }
 
+        if self.next_expert.val() {
+            self.expert.d.next = self.expert.q.val() << 1;
+            self.experts_before.d.next = self.experts_before.q.val() | self.expert.q.val();
+            self.read_address.d.next =
+                self.read_address.q.val() + bit_cast::<40, 32>(self.experts_stride.bits.val());
+        }
         if self.start.val() {
             self.address.d.next = self.program_address.val();
             self.in_flight.d.next = 0.into();

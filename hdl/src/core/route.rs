@@ -30,6 +30,7 @@ pub struct Route<const V: usize, const WORD: usize, const EXPERTS: usize> {
     pub read_address: Signal<Out, Bits<20>>,
     pub read_data: Signal<In, Bits<WORD>>,
 
+    /// A bit for each expert that has tokens to come.
     pub waiting: Signal<Out, Bits<EXPERTS>>,
     pub expert_valid: Signal<Out, Bit>,
     pub expert_ready: Signal<In, Bit>,
@@ -110,7 +111,11 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Route<V,
         self.pending.next = self.router.busy.val();
         self.overflow.next = self.router.overflow.val();
 
+        // Not those of routes before, which this one may be about to forget.
         self.waiting.next = self.router.waiting.val();
+        if self.begins.q.val() {
+            self.waiting.next = 0.into();
+        }
         self.expert_valid.next = self.router.expert_valid.val();
         self.router.expert_ready.next = self.expert_ready.val();
         self.expert_last.next = self.router.expert_last.val();

@@ -44,6 +44,7 @@ pub struct EdgeMoe<
     const BEAT: usize,
     const CHUNK: usize,
     const FIFO: usize,
+    const ORDER: usize,
 > {
     pub aclk: Signal<In, Clock>,
     pub aresetn: Signal<In, Bit>,
@@ -116,7 +117,7 @@ pub struct EdgeMoe<
 
     reset: Signal<Local, Bit>,
     control: Control,
-    reads: ReadStream<PORTS, BUS, ENTRY, G, D, BEAT, CHUNK, FIFO>,
+    reads: ReadStream<PORTS, BUS, ENTRY, G, D, BEAT, CHUNK, FIFO, ORDER>,
     writes: WriteStream<BUS, STROBE, WORD, BEAT>,
     compute: Compute<
         P,
@@ -173,6 +174,7 @@ impl<
     const BEAT: usize,
     const CHUNK: usize,
     const FIFO: usize,
+    const ORDER: usize,
 >
     EdgeMoe<
         P,
@@ -204,6 +206,7 @@ impl<
         BEAT,
         CHUNK,
         FIFO,
+        ORDER,
     >
 {
     /// The accelerator of these sizes.
@@ -247,6 +250,7 @@ impl<
     const BEAT: usize,
     const CHUNK: usize,
     const FIFO: usize,
+    const ORDER: usize,
 > Logic
     for EdgeMoe<
         P,
@@ -278,6 +282,7 @@ impl<
         BEAT,
         CHUNK,
         FIFO,
+        ORDER,
     >
 {
     #[hdl_gen]

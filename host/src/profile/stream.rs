@@ -57,7 +57,7 @@ impl Stream {
             chunk_bytes,
             latency: f64::from(memory.latency) + timing::REQUEST as f64,
             bytes_per_cycle: memory.bytes_per_cycle,
-            bursts_in_queue: (timing::STREAM_ENTRIES * entry_bytes / chunk_bytes) as usize,
+            bursts_in_queue: (u64::from(arch.stream_entries) * entry_bytes / chunk_bytes) as usize,
             bursts_in_flight: timing::BURSTS_IN_FLIGHT * arch.memory_ports as usize,
             segments: VecDeque::new(),
             burst: None,
