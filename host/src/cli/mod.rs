@@ -2,12 +2,14 @@
 //! and remarks to standard error.
 
 mod compile;
+mod device;
 mod eval;
 mod inspect;
 mod load;
 mod progress;
 mod run;
 mod table;
+mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -45,6 +47,8 @@ enum Command {
     Eval(eval::Arguments),
     /// Show what a compiled model holds
     Inspect(inspect::Arguments),
+    /// Run a device beside the software device and compare everything they leave
+    Verify(verify::Arguments),
 }
 
 /// Runs the command; what goes wrong becomes a message and an exit code.
@@ -79,6 +83,7 @@ fn execute(cli: Cli) -> Result<()> {
         Command::Run(arguments) => run::execute(&arguments),
         Command::Eval(arguments) => eval::execute(&arguments),
         Command::Inspect(arguments) => inspect::execute(&arguments),
+        Command::Verify(arguments) => verify::execute(&arguments),
     }
 }
 

@@ -39,7 +39,7 @@ impl Ports {
         Ok(Self {
             aclk: port("aclk", 1)?,
             aresetn: port("aresetn", 1)?,
-            interrupt: port("interrupt", 1)?,
+            interrupt: port("irq", 1)?,
             awaddr: register("awaddr", 12)?,
             awvalid: register("awvalid", 1)?,
             awready: register("awready", 1)?,
