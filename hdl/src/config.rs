@@ -6,6 +6,9 @@
 use edge_moe_isa::arch::ArchConfig;
 
 use crate::attention::AttentionTop;
+use crate::control::Control;
+use crate::core::{EdgeMoe, axi_names};
+use crate::dma::{ReadStream, WriteStream};
 use crate::drain::Drain;
 use crate::epilogue::Epilogue;
 use crate::gelu::Gelu;
@@ -42,17 +45,20 @@ macro_rules! architecture {
         $(#[$doc:meta])*
         $module:ident: $lanes:literal x $vector:literal, bank $bank:literal, scratchpad $words:literal,
         row $row:literal, word $word:literal, rows $rows:literal, results $results:literal, all words $all:literal,
-        lane bits $lane_bits:literal, row address $row_address:literal, score address $score_address:literal,
+        records $records:literal, lane bits $lane_bits:literal, row address $row_address:literal, core rows $core_rows:literal, residual address $residual_address:literal,
+        score address $score_address:literal,
         word address $word_address:literal, half $half:literal,
         norm ring $norm_ring:literal, element bits $element_bits:literal,
-        epilogue $epilogue:literal of $slices:literal, slice $slice:literal, experts $experts:literal
+        epilogue $epilogue:literal of $slices:literal, slice $slice:literal, experts $experts:literal,
+        ports $ports:literal of $bus:literal, strobe $strobe:literal, entry $entry:literal of $entry_beats:literal,
+        descriptor of $descriptor_beats:literal, beat address $beat:literal, chunk address $chunk:literal
     ) => {
         $(#[$doc])*
         pub mod $module {
             use super::*;
 
             /// The lane array.
-            pub type Lanes = LaneArray<$lanes, $vector, $row, $word, $rows, $results, $lane_bits, $row_address, 48>;
+            pub type Lanes = LaneArray<$lanes, $vector, $row, $word, $rows, $results, $lane_bits, $row_address, 71, $records>;
             /// Softmax of all lanes.
             pub type Softmaxes = Softmax<$lanes, $vector, $row, $rows, $results, $lane_bits, $score_address>;
             /// The drain.
@@ -60,15 +66,27 @@ macro_rules! architecture {
             /// The scratchpad.
             pub type Scratchpads = Scratchpad<$word, $word_address, $half>;
             /// LayerNorm; tokens of up to 2^ring words.
-            pub type LayerNorms = LayerNorm<$vector, $word, $element_bits, $norm_ring>;
+            pub type LayerNorms = LayerNorm<$vector, $word, $element_bits, $norm_ring, $records>;
             /// The epilogue.
             pub type Epilogues = Epilogue<$vector, $epilogue, $slices, $word, $slice, 20>;
             /// The router.
             pub type Routers = Router<$vector, $word, $experts>;
+            /// Entries and descriptors from memory; 128 entries waiting on each port.
+            pub type Reads =
+                ReadStream<$ports, $bus, $entry, $entry_beats, $descriptor_beats, $beat, $chunk, 7>;
+            /// Words to memory.
+            pub type Writes = WriteStream<$bus, $strobe, $word, $beat>;
             /// Attention by itself.
             pub type Attentions = AttentionTop<
                 $lanes, $vector, $row, $word, $rows, $results, $all, $lane_bits, $row_address, $score_address,
                 $word_address, $half,
+            >;
+
+            /// The accelerator.
+            pub type Accelerator = EdgeMoe<
+                $lanes, $vector, $row, $word, $rows, $results, $all, $entry, $records, $lane_bits, $row_address,
+                $core_rows, $score_address, $word_address, $half, $residual_address, $norm_ring, $epilogue, $slices,
+                $slice, $experts, $ports, $bus, $strobe, $entry_beats, $descriptor_beats, $beat, $chunk, 7,
             >;
 
             /// The architecture, whose sizes the types have.
@@ -92,6 +110,11 @@ macro_rules! architecture {
                 );
                 assert_eq!(1 << $score_address, 2 * arch.max_tokens, "scores of `{name}`");
                 assert_eq!([arch.norm_width, arch.epilogue_width], [$vector, $epilogue], "LayerNorm and epilogue of `{name}`");
+                assert_eq!(
+                    [arch.memory_ports, 8 * arch.bus_bytes(), arch.bus_bytes(), 8 * $vector],
+                    [$ports, $bus, $strobe, $entry],
+                    "memory ports of `{name}`"
+                );
                 arch
             }
 
@@ -110,9 +133,19 @@ macro_rules! architecture {
                 Scratchpads::new(arch().scratchpad_words as usize)
             }
 
+            /// The registers.
+            pub fn control() -> Control {
+                Control::new(&arch())
+            }
+
             /// The router with its queues.
             pub fn router() -> Routers {
                 Routers::new(arch().queue_nodes as usize)
+            }
+
+            /// The accelerator.
+            pub fn edge_moe() -> Accelerator {
+                Accelerator::new(&arch())
             }
 
             /// All units, the largest last.
@@ -127,9 +160,13 @@ macro_rules! architecture {
                     Unit { name: "router", verilog: |name| verilog(router, name) },
                     Unit { name: "scratchpad", verilog: |name| verilog(scratchpad, name) },
                     Unit { name: "drain", verilog: |name| verilog(Drains::default, name) },
+                    Unit { name: "control", verilog: |name| verilog(control, name) },
+                    Unit { name: "read_stream", verilog: |name| verilog(Reads::default, name) },
+                    Unit { name: "write_stream", verilog: |name| verilog(Writes::default, name) },
                     Unit { name: "softmax", verilog: |name| verilog(Softmaxes::default, name) },
                     Unit { name: "lane_array", verilog: |name| verilog(lanes, name) },
                     Unit { name: "attention", verilog: |name| verilog(attention, name) },
+                    Unit { name: "edge_moe", verilog: |name| verilog(edge_moe, name).map(|text| axi_names(&text)) },
                 ]
             }
         }
@@ -140,27 +177,31 @@ architecture! {
     /// 4 × 4: tests.
     tiny: 4 x 4, bank 64, scratchpad 4096,
     row 36, word 64, rows 144, results 64, all words 256,
-    lane bits 2, row address 7, score address 7, word address 12, half 11,
-    norm ring 6, element bits 2, epilogue 1 of 4, slice 16, experts 16
+    records 64, lane bits 2, row address 7, core rows 8, residual address 10, score address 7, word address 12, half 11,
+    norm ring 6, element bits 2, epilogue 1 of 4, slice 16, experts 16,
+    ports 1 of 32, strobe 4, entry 32 of 1, descriptor of 16, beat address 2, chunk address 6
 }
 architecture! {
     /// 8 × 8: ECP5-85F boards.
     ecp5_85: 8 x 8, bank 128, scratchpad 16384,
     row 72, word 128, rows 576, results 128, all words 1024,
-    lane bits 3, row address 8, score address 9, word address 14, half 13,
-    norm ring 6, element bits 3, epilogue 1 of 8, slice 16, experts 32
+    records 64, lane bits 3, row address 8, core rows 9, residual address 12, score address 9, word address 14, half 13,
+    norm ring 7, element bits 3, epilogue 1 of 8, slice 16, experts 32,
+    ports 1 of 64, strobe 8, entry 64 of 1, descriptor of 8, beat address 3, chunk address 7
 }
 architecture! {
     /// 16 × 16: the size of Edge-MoE's unit for linear layers.
     edge: 16 x 16, bank 64, scratchpad 16384,
     row 144, word 256, rows 2304, results 256, all words 4096,
-    lane bits 4, row address 7, score address 9, word address 14, half 13,
-    norm ring 6, element bits 4, epilogue 2 of 8, slice 32, experts 32
+    records 128, lane bits 4, row address 7, core rows 8, residual address 12, score address 9, word address 14, half 13,
+    norm ring 6, element bits 4, epilogue 2 of 8, slice 32, experts 32,
+    ports 1 of 128, strobe 16, entry 128 of 1, descriptor of 4, beat address 4, chunk address 8
 }
 architecture! {
     /// 32 × 32: a large Zynq UltraScale+.
     zcu102: 32 x 32, bank 32, scratchpad 8192,
     row 288, word 512, rows 9216, results 512, all words 16384,
-    lane bits 5, row address 6, score address 9, word address 13, half 12,
-    norm ring 5, element bits 5, epilogue 8 of 4, slice 128, experts 32
+    records 256, lane bits 5, row address 6, core rows 7, residual address 11, score address 9, word address 13, half 12,
+    norm ring 5, element bits 5, epilogue 8 of 4, slice 128, experts 32,
+    ports 2 of 128, strobe 16, entry 256 of 2, descriptor of 4, beat address 4, chunk address 8
 }

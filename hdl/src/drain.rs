@@ -34,18 +34,54 @@ pub struct Command {
     pub along: bool,
     /// Bit 46: words leave with these results (always, across the lanes).
     pub emit: bool,
+    /// Bits 48…70: what the epilogue is to do with the words; goes out beside them.
+    pub modes: Modes,
+}
+
+/// What the epilogue does with a word: bits of [`Command`], from bit 48 on.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Modes {
+    /// Bit 0: GELU.
+    pub gelu: bool,
+    /// Bits 1…4: its fraction bits.
+    pub gelu_bits: u32,
+    /// Bit 5: times `score`.
+    pub weighted: bool,
+    /// Bit 6: add to the residual memory.
+    pub residual: bool,
+    /// Bits 7…22: gate score, Q0.16.
+    pub score: u32,
+}
+
+impl Modes {
+    /// Bits of the modes.
+    pub const BITS: usize = 23;
+
+    /// The bits.
+    pub fn bits(self) -> u64 {
+        let Self { gelu, gelu_bits, weighted, residual, score } = self;
+        u64::from(gelu)
+            | u64::from(gelu_bits) << 1
+            | u64::from(weighted) << 5
+            | u64::from(residual) << 6
+            | u64::from(score) << 7
+    }
 }
 
 impl Command {
+    /// Bits of a command.
+    pub const BITS: usize = 48 + Modes::BITS;
+
     /// The bits of the tag.
-    pub fn bits(self) -> u64 {
-        let Self { address, stride, words, element, along, emit } = self;
-        u64::from(address)
-            | u64::from(stride) << 20
-            | u64::from(words) << 32
-            | u64::from(element) << 38
-            | u64::from(along) << 45
-            | u64::from(emit) << 46
+    pub fn bits(self) -> u128 {
+        let Self { address, stride, words, element, along, emit, modes } = self;
+        u128::from(address)
+            | u128::from(stride) << 20
+            | u128::from(words) << 32
+            | u128::from(element) << 38
+            | u128::from(along) << 45
+            | u128::from(emit) << 46
+            | u128::from(modes.bits()) << 48
     }
 }
 
@@ -57,19 +93,20 @@ pub struct Drain<const P: usize, const V: usize, const WORD: usize, const RESULT
 
     pub result_valid: Signal<In, Bit>,
     pub results: Signal<In, Bits<RESULTS>>,
-    pub command: Signal<In, Bits<48>>,
+    pub command: Signal<In, Bits<71>>,
     /// A result left the queue: there is room for another.
     pub taken: Signal<Out, Bit>,
 
     pub word_valid: Signal<Out, Bit>,
     pub word_ready: Signal<In, Bit>,
     pub word_address: Signal<Out, Bits<20>>,
+    pub word_modes: Signal<Out, Bits<23>>,
     pub word_data: Signal<Out, Bits<WORD>>,
     /// Words are collected, or wait to leave.
     pub busy: Signal<Out, Bit>,
 
     results_queue: Fifo<RESULTS, 4>,
-    command_queue: Fifo<48, 4>,
+    command_queue: Fifo<71, 4>,
     lanes: Split<Bits<16>, P, RESULTS>,
     gather: [Gather<V, WORD, 7>; P],
     gathered: Concat<Bits<WORD>, P, WORDS>,
@@ -78,6 +115,7 @@ pub struct Drain<const P: usize, const V: usize, const WORD: usize, const RESULT
     move_gathered: Register<Bit>,
     remaining: Register<Bits<6>>,
     address: Register<Bits<20>>,
+    modes: Register<Bits<23>>,
     stride: Register<Bits<20>>,
     room: Signal<Local, Bit>,
     take: Signal<Local, Bit>,
@@ -101,6 +139,7 @@ impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, co
             word_valid: Default::default(),
             word_ready: Default::default(),
             word_address: Default::default(),
+            word_modes: Default::default(),
             word_data: Default::default(),
             busy: Default::default(),
             results_queue: Default::default(),
@@ -112,6 +151,7 @@ impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, co
             move_gathered: Default::default(),
             remaining: Default::default(),
             address: Default::default(),
+            modes: Default::default(),
             stride: Default::default(),
             room: Default::default(),
             take: Default::default(),
@@ -127,7 +167,7 @@ impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, co
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, move_gathered, remaining, address, stride);
+        dff_setup!(self, clock, move_gathered, remaining, address, modes, stride);
         self.results_queue.clock.next = self.clock.val();
         self.results_queue.reset.next = self.reset.val();
         self.results_queue.write.next = self.result_valid.val();
@@ -169,6 +209,7 @@ impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, co
         }
         self.word_valid.next = self.remaining.q.val().any() & !self.move_gathered.q.val();
         self.word_address.next = self.address.q.val();
+        self.word_modes.next = self.modes.q.val();
         self.word_data.next = self.out.word.val();
         if self.word_valid.val() & self.word_ready.val() {
             self.remaining.d.next = self.remaining.q.val() - 1;
@@ -177,6 +218,7 @@ impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, co
         if self.take.val() & self.emit.val() {
             self.remaining.d.next = self.command_queue.read_data.val().get_bits::<6>(32);
             self.address.d.next = self.command_queue.read_data.val().get_bits::<20>(0);
+            self.modes.d.next = self.command_queue.read_data.val().get_bits::<23>(48);
             self.stride.d.next = bit_cast::<20, 12>(self.command_queue.read_data.val().get_bits::<12>(20));
         }
         self.busy.next = self.command_queue.read_valid.val() | self.remaining.q.val().any();

@@ -35,9 +35,8 @@ pub struct Lane<const V: usize, const ROW: usize, const WORD: usize, const L: us
     pub probability_address: Signal<In, Bits<A>>,
     pub probability_data: Signal<In, Bits<ROW>>,
 
-    /// Multiplier and bias of a row, for the lane of that number; two banks.
+    /// Multiplier and bias of the lane's row; two banks.
     pub parameter_write: Signal<In, Bit>,
-    pub parameter_lane: Signal<In, Bits<L>>,
     pub parameter_bank: Signal<In, Bit>,
     pub parameter_multiplier: Signal<In, Bits<16>>,
     pub parameter_bias: Signal<In, S<32>>,
@@ -100,7 +99,6 @@ impl<const V: usize, const ROW: usize, const WORD: usize, const L: usize, const 
             probability_address: Default::default(),
             probability_data: Default::default(),
             parameter_write: Default::default(),
-            parameter_lane: Default::default(),
             parameter_bank: Default::default(),
             parameter_multiplier: Default::default(),
             parameter_bias: Default::default(),
@@ -175,7 +173,7 @@ impl<const V: usize, const ROW: usize, const WORD: usize, const L: usize, const 
         }
 
         // Parameters.
-        if self.parameter_write.val() & (self.parameter_lane.val() == self.number.val()) {
+        if self.parameter_write.val() {
             if self.parameter_bank.val() {
                 self.multiplier_1.d.next = self.parameter_multiplier.val();
                 self.bias_1.d.next = self.parameter_bias.val();

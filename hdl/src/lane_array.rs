@@ -8,6 +8,9 @@
 //! Parameters and context scales are read [`PARAMETERS_READ`] beats after a
 //! beat with `last`: they may be replaced from then on.
 //!
+//! Parameters are written for RECORDS/64 lanes at once, a record of
+//! `edge_moe_isa::packing` each.
+//!
 //! Rows are loaded one word a beat, one lane at a time; a beat in which the
 //! lanes write probabilities takes no row word (`row_ready` is low).
 //!
@@ -38,6 +41,7 @@ pub struct LaneArray<
     const L: usize,
     const A: usize,
     const TAG: usize,
+    const RECORDS: usize,
 > {
     pub clock: Signal<In, Clock>,
     pub reset: Signal<In, Bit>,
@@ -52,11 +56,11 @@ pub struct LaneArray<
     pub probability_address: Signal<In, Bits<A>>,
     pub probability_data: Signal<In, Bits<ROWS>>,
 
+    /// Parameter records for the lanes from `parameter_lane` on, a multiple of RECORDS/64.
     pub parameter_write: Signal<In, Bit>,
     pub parameter_lane: Signal<In, Bits<L>>,
     pub parameter_bank: Signal<In, Bit>,
-    pub parameter_multiplier: Signal<In, Bits<16>>,
-    pub parameter_bias: Signal<In, S<32>>,
+    pub parameter_records: Signal<In, Bits<RECORDS>>,
     pub context_write: Signal<In, Bit>,
     pub context_lane: Signal<In, Bits<L>>,
     pub context_bank: Signal<In, Bit>,
@@ -93,6 +97,9 @@ pub struct LaneArray<
 
     lane: [Lane<V, ROW, WORD, L, A>; P],
     probabilities: Split<Bits<ROW>, P, ROWS>,
+    records: Spread<Bits<64>, P, RECORDS>,
+    /// The `parameter_lane` with which a lane's record comes.
+    record_lane: [Constant<Bits<L>>; P],
     concat: Concat<S<16>, P, RESULTS>,
     accumulate: ValidDelay<SUMMED>,
     first: Delay<Bit, SUMMED>,
@@ -113,7 +120,8 @@ impl<
     const L: usize,
     const A: usize,
     const TAG: usize,
-> LaneArray<P, V, ROW, WORD, ROWS, RESULTS, L, A, TAG>
+    const RECORDS: usize,
+> LaneArray<P, V, ROW, WORD, ROWS, RESULTS, L, A, TAG, RECORDS>
 {
     /// An array whose lanes hold `words` row words each.
     pub fn new(words: usize) -> Self {
@@ -132,8 +140,7 @@ impl<
             parameter_write: Default::default(),
             parameter_lane: Default::default(),
             parameter_bank: Default::default(),
-            parameter_multiplier: Default::default(),
-            parameter_bias: Default::default(),
+            parameter_records: Default::default(),
             context_write: Default::default(),
             context_lane: Default::default(),
             context_bank: Default::default(),
@@ -159,6 +166,11 @@ impl<
             busy: Default::default(),
             lane: from_fn(|number| Lane::new(number, words)),
             probabilities: Default::default(),
+            records: Default::default(),
+            record_lane: from_fn(|lane| {
+                let lanes = RECORDS / 64;
+                Constant::new(((lane / lanes * lanes) as u64).into())
+            }),
             concat: Default::default(),
             accumulate: Default::default(),
             first: Default::default(),
@@ -181,7 +193,8 @@ impl<
     const L: usize,
     const A: usize,
     const TAG: usize,
-> Logic for LaneArray<P, V, ROW, WORD, ROWS, RESULTS, L, A, TAG>
+    const RECORDS: usize,
+> Logic for LaneArray<P, V, ROW, WORD, ROWS, RESULTS, L, A, TAG, RECORDS>
 {
     #[hdl_gen]
     fn update(&mut self) {
@@ -204,6 +217,7 @@ impl<
 
         self.row_ready.next = !self.probability_write.val();
         self.probabilities.bus.next = self.probability_data.val();
+        self.records.bus.next = self.parameter_records.val();
         for i in 0..P {
             self.lane[i].clock.next = self.clock.val();
             self.lane[i].row_write.next = self.row_valid.val();
@@ -213,11 +227,11 @@ impl<
             self.lane[i].probability_write.next = self.probability_write.val();
             self.lane[i].probability_address.next = self.probability_address.val();
             self.lane[i].probability_data.next = self.probabilities.lane[i].val();
-            self.lane[i].parameter_write.next = self.parameter_write.val();
-            self.lane[i].parameter_lane.next = self.parameter_lane.val();
+            self.lane[i].parameter_write.next =
+                self.parameter_write.val() & (self.parameter_lane.val() == self.record_lane[i].val());
             self.lane[i].parameter_bank.next = self.parameter_bank.val();
-            self.lane[i].parameter_multiplier.next = self.parameter_multiplier.val();
-            self.lane[i].parameter_bias.next = self.parameter_bias.val();
+            self.lane[i].parameter_multiplier.next = self.records.lane[i].val().get_bits::<16>(0);
+            self.lane[i].parameter_bias.next = self.records.lane[i].val().get_bits::<32>(32).to_signed_bits();
             self.lane[i].context_write.next = self.context_write.val();
             self.lane[i].context_lane.next = self.context_lane.val();
             self.lane[i].context_bank.next = self.context_bank.val();

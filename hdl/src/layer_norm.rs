@@ -11,7 +11,8 @@
 //! Ports: `word_*` the residual, `result_*` the normalised words, ready/valid
 //! both. `words`, `channels` = V·`words` (at most 4096), `epsilon`, `shift` and
 //! `bias_shift` hold still while `busy`. `parameter_*` writes gain and offset of
-//! one lane's channel in word `parameter_address`, while not `busy`.
+//! RECORDS/64 channels of word `parameter_address`, from lane `parameter_lane` (a multiple
+//! of RECORDS/64) on, as records of `edge_moe_isa::packing`, while not `busy`.
 //!
 //! Back-pressure: the pipeline behind the ring never stalls. A word leaves the
 //! ring only if the result queue has room for it and for all on their way.
@@ -34,7 +35,8 @@ const REQUANTISED: usize = 1 + Requantise::LATENCY;
 const RESULT: usize = PARAMETERS + REQUANTISED;
 
 #[derive(LogicBlock)]
-pub struct LayerNorm<const V: usize, const WORD: usize, const L: usize, const A: usize> {
+pub struct LayerNorm<const V: usize, const WORD: usize, const L: usize, const A: usize, const RECORDS: usize>
+{
     pub clock: Signal<In, Clock>,
     pub reset: Signal<In, Bit>,
 
@@ -48,8 +50,7 @@ pub struct LayerNorm<const V: usize, const WORD: usize, const L: usize, const A:
     pub parameter_write: Signal<In, Bit>,
     pub parameter_lane: Signal<In, Bits<L>>,
     pub parameter_address: Signal<In, Bits<A>>,
-    pub parameter_gain: Signal<In, S<16>>,
-    pub parameter_offset: Signal<In, S<32>>,
+    pub parameter_records: Signal<In, Bits<RECORDS>>,
 
     pub word_valid: Signal<In, Bit>,
     pub word_ready: Signal<Out, Bit>,
@@ -108,7 +109,10 @@ pub struct LayerNorm<const V: usize, const WORD: usize, const L: usize, const A:
     parameters: ValidDelay<PARAMETERS>,
     parameter_word: Register<Bits<13>>,
     split: Split<S<16>, V, WORD>,
-    lane: [Lane<L, A>; V],
+    lane: [Lane<A>; V],
+    records: Spread<Bits<64>, V, RECORDS>,
+    /// The `parameter_lane` with which a lane's record comes.
+    record_lane: [Constant<Bits<L>>; V],
     concat: Concat<S<16>, V, WORD>,
     normalised: ValidDelay<REQUANTISED>,
     results: Fifo<WORD, 4>,
@@ -117,7 +121,9 @@ pub struct LayerNorm<const V: usize, const WORD: usize, const L: usize, const A:
     result_leaves: Signal<Local, Bit>,
 }
 
-impl<const V: usize, const WORD: usize, const L: usize, const A: usize> Default for LayerNorm<V, WORD, L, A> {
+impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RECORDS: usize> Default
+    for LayerNorm<V, WORD, L, A, RECORDS>
+{
     fn default() -> Self {
         assert!(V <= 1 << L, "{V} lanes in {L} bits");
         assert!(A <= 12, "more words than a token of 4096 channels has");
@@ -132,8 +138,7 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize> Default 
             parameter_write: Default::default(),
             parameter_lane: Default::default(),
             parameter_address: Default::default(),
-            parameter_gain: Default::default(),
-            parameter_offset: Default::default(),
+            parameter_records: Default::default(),
             word_valid: Default::default(),
             word_ready: Default::default(),
             word_data: Default::default(),
@@ -177,7 +182,12 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize> Default 
             parameters: Default::default(),
             parameter_word: Default::default(),
             split: Default::default(),
-            lane: from_fn(Lane::new),
+            lane: from_fn(|_| Default::default()),
+            records: Default::default(),
+            record_lane: from_fn(|lane| {
+                let lanes = RECORDS / 64;
+                Constant::new(((lane / lanes * lanes) as u64).into())
+            }),
             concat: Default::default(),
             normalised: Default::default(),
             results: Default::default(),
@@ -187,7 +197,9 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize> Default 
     }
 }
 
-impl<const V: usize, const WORD: usize, const L: usize, const A: usize> Logic for LayerNorm<V, WORD, L, A> {
+impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RECORDS: usize> Logic
+    for LayerNorm<V, WORD, L, A, RECORDS>
+{
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
@@ -307,13 +319,15 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize> Logic fo
         self.normalised.d.next = self.parameters.q.val();
 
         self.split.bus.next = self.ring.read_data.val();
+        self.records.bus.next = self.parameter_records.val();
         for i in 0..V {
             self.lane[i].clock.next = self.clock.val();
-            self.lane[i].parameter_write.next = self.parameter_write.val();
-            self.lane[i].parameter_lane.next = self.parameter_lane.val();
+            self.lane[i].parameter_write.next =
+                self.parameter_write.val() & (self.parameter_lane.val() == self.record_lane[i].val());
             self.lane[i].parameter_address.next = self.parameter_address.val();
-            self.lane[i].parameter_gain.next = self.parameter_gain.val();
-            self.lane[i].parameter_offset.next = self.parameter_offset.val();
+            self.lane[i].parameter_gain.next = self.records.lane[i].val().get_bits::<16>(0).to_signed_bits();
+            self.lane[i].parameter_offset.next =
+                self.records.lane[i].val().get_bits::<32>(32).to_signed_bits();
             self.lane[i].channels.next = self.positive_channels.val().to_signed_bits();
             self.lane[i].shift.next = self.shift.val();
             self.lane[i].bias_shift.next = self.bias_shift.val();
@@ -382,10 +396,9 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize> Logic fo
 /// √(D − 1) standard deviations from the mean (Samuelson's inequality), so that
 /// |z| ≤ √4095 · 2^12 · (1 + 2^−16) + 1 < 2^18.
 #[derive(LogicBlock)]
-struct Lane<const L: usize, const A: usize> {
+struct Lane<const A: usize> {
     pub clock: Signal<In, Clock>,
     pub parameter_write: Signal<In, Bit>,
-    pub parameter_lane: Signal<In, Bits<L>>,
     pub parameter_address: Signal<In, Bits<A>>,
     pub parameter_gain: Signal<In, S<16>>,
     pub parameter_offset: Signal<In, S<32>>,
@@ -400,7 +413,6 @@ struct Lane<const L: usize, const A: usize> {
     pub parameter_word: Signal<In, Bits<A>>,
     pub result: Signal<Out, S<16>>,
 
-    number: Constant<Bits<L>>,
     /// Gain, and the offset above it.
     parameters: Ram<48, A>,
     scaled: Register<S<29>>,
@@ -420,12 +432,11 @@ struct Lane<const L: usize, const A: usize> {
     requantise: Requantise,
 }
 
-impl<const L: usize, const A: usize> Lane<L, A> {
-    fn new(number: usize) -> Self {
+impl<const A: usize> Default for Lane<A> {
+    fn default() -> Self {
         Self {
             clock: Default::default(),
             parameter_write: Default::default(),
-            parameter_lane: Default::default(),
             parameter_address: Default::default(),
             parameter_gain: Default::default(),
             parameter_offset: Default::default(),
@@ -439,7 +450,6 @@ impl<const L: usize, const A: usize> Lane<L, A> {
             parameter_read: Default::default(),
             parameter_word: Default::default(),
             result: Default::default(),
-            number: Constant::new((number as u64).into()),
             parameters: Default::default(),
             scaled: Default::default(),
             centred: Default::default(),
@@ -460,15 +470,14 @@ impl<const L: usize, const A: usize> Lane<L, A> {
     }
 }
 
-impl<const L: usize, const A: usize> Logic for Lane<L, A> {
+impl<const A: usize> Logic for Lane<A> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, scaled, centred, low_product, high_product, product, shifted, z);
         self.parameters.clock.next = self.clock.val();
         self.requantise.clock.next = self.clock.val();
 
-        self.parameters.write_enable.next =
-            self.parameter_write.val() & (self.parameter_lane.val() == self.number.val());
+        self.parameters.write_enable.next = self.parameter_write.val();
         self.parameters.write_address.next = self.parameter_address.val();
         self.parameters.write_data.next = (bit_cast::<48, 32>(self.parameter_offset.val().get_bits::<32>(0))
             << 16)

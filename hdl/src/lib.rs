@@ -11,6 +11,9 @@
 
 pub mod attention;
 pub mod config;
+pub mod control;
+pub mod core;
+pub mod dma;
 pub mod drain;
 pub mod epilogue;
 pub mod gelu;

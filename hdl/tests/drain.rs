@@ -5,7 +5,7 @@ mod common;
 use std::collections::VecDeque;
 
 use common::{Bench, seeds, verilate};
-use edge_moe_hdl::drain::{Command, DEPTH, Drain};
+use edge_moe_hdl::drain::{Command, DEPTH, Drain, Modes};
 use rand::Rng;
 use rust_hdl_core::prelude::Block;
 
@@ -14,7 +14,7 @@ struct Lanes {
     lanes: usize,
     vector: usize,
     pending: VecDeque<(Command, Vec<i64>)>,
-    expected: VecDeque<(u64, Vec<i64>)>,
+    expected: VecDeque<(u64, Modes, Vec<i64>)>,
     on_their_way: usize,
 }
 
@@ -25,7 +25,7 @@ impl Lanes {
         let words = bench.random.random_range(1..=self.lanes / self.vector);
         let command = Command { words: words as u32, emit: true, ..placed(bench) };
         for (index, word) in results.chunks(self.vector).take(words).enumerate() {
-            self.expected.push_back((address(command, index), word.to_vec()));
+            self.expected.push_back((address(command, index), command.modes, word.to_vec()));
         }
         self.pending.push_back((command, results));
     }
@@ -62,6 +62,13 @@ fn placed(bench: &mut Bench) -> Command {
     Command {
         address: bench.random.random_range(0..1 << 20),
         stride: bench.random.random_range(0..1 << 12),
+        modes: Modes {
+            gelu: bench.random.random(),
+            gelu_bits: bench.random.random_range(0..16),
+            weighted: bench.random.random(),
+            residual: bench.random.random(),
+            score: bench.random.random_range(0..1 << 16),
+        },
         ..Default::default()
     }
 }
@@ -99,7 +106,7 @@ fn run(bench: &mut Bench, lanes: usize, vector: usize) {
         bench.set("result_valid", valid.into());
         if valid {
             let (command, results) = source.pending.pop_front().unwrap();
-            bench.set("command", command.bits());
+            bench.set_wide("command", command.bits());
             bench.set_lanes("results", 16, &results);
             source.on_their_way += 1;
         }
@@ -108,7 +115,8 @@ fn run(bench: &mut Bench, lanes: usize, vector: usize) {
         bench.eval();
         source.on_their_way -= bench.get("taken") as usize;
         if ready && bench.get("word_valid") == 1 {
-            let (address, word) = source.expected.pop_front().expect("a word that nobody expects");
+            let (address, modes, word) = source.expected.pop_front().expect("a word that nobody expects");
+            bench.expect("modes of word", index, bench.get("word_modes"), modes.bits());
             bench.expect("address of word", index, bench.get("word_address"), address);
             let got = bench.get_lanes("word_data", 16, vector);
             bench.expect("word", index, got, word);
@@ -164,7 +172,7 @@ fn words_leave_one_a_beat_but_for_one_between_sets() {
         };
         result += u32::from(valid);
         on_their_way += usize::from(valid);
-        bench.set("command", command.bits());
+        bench.set_wide("command", command.bits());
         bench.eval();
         on_their_way -= bench.get("taken") as usize;
         words += bench.get("word_valid");

@@ -148,18 +148,22 @@ impl Run<'_> {
         };
     }
 
-    /// Parameters or context scale of a lane.
-    fn parameters(&mut self, group: &Group, lane: usize) {
+    /// Context scale of a lane, or parameters of as many as come at once; how many they are.
+    fn parameters(&mut self, group: &Group, lane: usize) -> usize {
         let port = if group.scale == Scale::Context { "context" } else { "parameter" };
         self.bench.set(&format!("{port}_write"), 1);
         self.bench.set(&format!("{port}_lane"), lane as u64);
-        self.bench.set(&format!("{port}_multiplier"), group.multipliers[lane] as u64);
         self.bench.set(&format!("{port}_bank"), group.bank as u64);
         if group.scale == Scale::Context {
+            self.bench.set("context_multiplier", group.multipliers[lane] as u64);
             self.bench.set("context_shift", group.shifts[lane].into());
-        } else {
-            self.bench.set_signed("parameter_bias", group.biases[lane].into());
+            return 1;
         }
+        let count = (self.arch.vector as usize / 8).max(1);
+        let record = |lane: usize| (group.multipliers[lane] as i32, group.biases[lane]);
+        let records: Vec<(i32, i32)> = (lane..lane + count).map(record).collect();
+        self.bench.set_records("parameter_records", &records);
+        count
     }
 
     /// Multiplies a group with random tokens while the next group loads; both with bubbles.
@@ -186,8 +190,7 @@ impl Run<'_> {
                     self.load(next, &mut load);
                 }
                 if record < next.rows.len() && self.bench.beat >= start + lane_array::PARAMETERS_READ as u64 {
-                    self.parameters(next, record);
-                    record += 1;
+                    record += self.parameters(next, record);
                 }
                 if beat && word + 1 == self.words {
                     self.expected.push_back((tag, self.expected(group, &token)));
@@ -206,11 +209,11 @@ impl Run<'_> {
             self.load(next, &mut load);
             self.tick();
         }
-        for lane in record..next.rows.len() {
-            if lane == record {
-                (0..lane_array::PARAMETERS_READ).for_each(|_| self.tick());
-            }
-            self.parameters(next, lane);
+        if record < next.rows.len() {
+            (0..lane_array::PARAMETERS_READ).for_each(|_| self.tick());
+        }
+        while record < next.rows.len() {
+            record += self.parameters(next, record);
             self.tick();
         }
     }
@@ -256,8 +259,9 @@ impl Run<'_> {
             self.load(&group, &mut load);
             self.tick();
         }
-        for lane in 0..group.rows.len() {
-            self.parameters(&group, lane);
+        let mut lane = 0;
+        while lane < group.rows.len() {
+            lane += self.parameters(&group, lane);
             self.tick();
         }
         for index in 1..=count {

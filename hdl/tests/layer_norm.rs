@@ -87,17 +87,18 @@ impl<'a> Run<'a> {
         self.bench.set("epsilon", self.layer.epsilon);
         self.bench.set("shift", self.layer.scale.shift.into());
         self.bench.set("bias_shift", self.layer.scale.bias_shift.into());
-        for (index, channel) in self.layer.channels.iter().enumerate() {
+        let at_once = (self.shape.vector / 8).max(1);
+        let records: Vec<(i32, i32)> =
+            self.layer.channels.iter().map(|channel| (channel.gain.into(), channel.offset)).collect();
+        for (index, records) in (0..).step_by(at_once).zip(records.chunks(at_once)) {
             self.bench.set("parameter_write", 1);
             self.bench.set("parameter_lane", (index % self.shape.vector) as u64);
             self.bench.set("parameter_address", (index / self.shape.vector) as u64);
-            self.bench.set_signed("parameter_gain", channel.gain.into());
-            self.bench.set_signed("parameter_offset", channel.offset.into());
+            self.bench.set_records("parameter_records", records);
             self.bench.tick();
         }
         self.bench.set("parameter_write", 0);
-        self.bench.set_signed("parameter_gain", 0);
-        self.bench.set_signed("parameter_offset", 0);
+        self.bench.set_records("parameter_records", &vec![(0, 0); at_once]);
     }
 
     fn queue(&mut self, token: &[i16]) {

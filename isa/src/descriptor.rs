@@ -443,7 +443,7 @@ pub fn reference_markdown() -> String {
 }
 
 /// One paragraph of several doc comment lines.
-fn joined(doc: &str) -> String {
+pub(crate) fn joined(doc: &str) -> String {
     doc.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 

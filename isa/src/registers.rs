@@ -4,6 +4,8 @@
 //! definitions below are the only ones: RTL, drivers and `docs/registers.md`
 //! are generated from them.
 
+use crate::descriptor::joined;
+
 /// What [`Register::Magic`] reads: the bytes `EMOE`.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"EMOE");
 
@@ -22,6 +24,17 @@ pub enum Access {
     ReadWrite,
     /// Each bit written as one does something; see the register.
     Command,
+}
+
+impl Access {
+    /// Name in the documentation.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "read",
+            Self::ReadWrite => "read, write",
+            Self::Command => "command",
+        }
+    }
 }
 
 /// Offset, access and meaning of a register.
@@ -145,6 +158,12 @@ impl Register {
     /// Byte offset.
     pub fn offset(self) -> u32 {
         self as u32
+    }
+
+    /// Its definition.
+    pub fn layout(self) -> &'static RegisterLayout {
+        let of_it = |layout: &&RegisterLayout| layout.register == self;
+        REGISTERS.iter().find(of_it).expect("every register is defined")
     }
 }
 
@@ -270,6 +289,34 @@ impl Activity {
             Self::Fetch => Register::StallFetch,
         }
     }
+}
+
+/// The registers as a table of `docs/registers.md`.
+pub fn registers_markdown() -> String {
+    let row = |layout: &RegisterLayout| {
+        let RegisterLayout { name, offset, access, doc, .. } = layout;
+        format!("| 0x{offset:03x} | `{name}` | {} | {} |\n", access.name(), joined(doc))
+    };
+    let rows: String = REGISTERS.iter().map(row).collect();
+    format!("| offset | register | access | meaning |\n|---:|---|---|---|\n{rows}")
+}
+
+/// The error codes as a table of `docs/registers.md`.
+pub fn errors_markdown() -> String {
+    let row =
+        |code: &ErrorCode| format!("| {} | `{}` | {} |\n", *code as u32, code.name(), joined(code.doc()));
+    let rows: String = ErrorCode::ALL.iter().map(row).collect();
+    format!("| `error` | name | meaning |\n|---:|---|---|\n{rows}")
+}
+
+/// The activities, with the registers that count them, as a table of `docs/registers.md`.
+pub fn activities_markdown() -> String {
+    let row = |activity: &Activity| {
+        let (value, counter) = (*activity as u32, activity.counter().layout().name);
+        format!("| {value} | `{}` | {} | `{counter}` |\n", activity.name(), joined(activity.doc()))
+    };
+    let rows: String = Activity::ALL.iter().map(row).collect();
+    format!("| activity | name | what the lanes do or wait for | counter |\n|---:|---|---|---|\n{rows}")
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ pub struct AttentionTop<
 
     sequencer: Sequencer<L, A, K>,
     scratchpad: Scratchpad<WORD, N, B>,
-    lanes: LaneArray<P, V, ROW, WORD, ROWS, RESULTS, L, A, 48>,
+    lanes: LaneArray<P, V, ROW, WORD, ROWS, RESULTS, L, A, 71, 64>,
     softmax: Softmax<P, V, ROW, ROWS, RESULTS, L, K>,
     drain: Drain<P, V, WORD, RESULTS, WORDS>,
     /// A query's word as nine-bit operands: `edge_moe_kernels::dot::query_operand`.
@@ -85,7 +85,6 @@ pub struct AttentionTop<
     broadcast_count: Register<Bits<32>>,
     row_count: Register<Bits<32>>,
     context_count: Register<Bits<32>>,
-    nothing: Constant<S<32>>,
 }
 
 impl<
@@ -155,7 +154,6 @@ impl<
             broadcast_count: Default::default(),
             row_count: Default::default(),
             context_count: Default::default(),
-            nothing: Constant::new(S::new(0)),
         }
     }
 }
@@ -245,8 +243,7 @@ impl<
         self.lanes.parameter_write.next = false;
         self.lanes.parameter_lane.next = 0.into();
         self.lanes.parameter_bank.next = false;
-        self.lanes.parameter_multiplier.next = 0.into();
-        self.lanes.parameter_bias.next = self.nothing.val();
+        self.lanes.parameter_records.next = 0.into();
         self.lanes.context_write.next = self.softmax.context_write.val();
         self.lanes.context_lane.next = self.softmax.context_lane.val();
         self.lanes.context_bank.next = self.sequencer.scale_bank.val();
@@ -259,7 +256,7 @@ impl<
         self.lanes.beat_logit_scale.next = self.sequencer.beat_scores.val();
         self.lanes.beat_context_scale.next = self.sequencer.beat_contexts.val();
         self.lanes.beat_bank.next = self.sequencer.beat_bank.val();
-        self.lanes.beat_tag.next = self.sequencer.beat_tag.val();
+        self.lanes.beat_tag.next = bit_cast::<71, 48>(self.sequencer.beat_tag.val());
         self.lanes.word.next = self.scratchpad.read_data.val();
         self.lanes.logit_multiplier.next = self.logit_multiplier.val();
         self.lanes.logit_shift.next = self.logit_shift.val();
@@ -267,7 +264,7 @@ impl<
         self.lanes.bias_shift.next = 0.into();
         self.lanes.nine_bits.next = false;
         self.sequencer.result_valid.next = self.lanes.result_valid.val();
-        self.sequencer.result_tag.next = self.lanes.result_tag.val();
+        self.sequencer.result_tag.next = self.lanes.result_tag.val().get_bits::<48>(0);
 
         // Softmax.
         self.softmax.push.next = self.sequencer.push.val();

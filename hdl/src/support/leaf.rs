@@ -5,7 +5,9 @@
 //! | [`Register`] | rust-hdl's has an initial value, which hides a missing reset |
 //! | [`Ram`] | any depth, a read enable, block RAM asked for |
 //! | [`Rom`] | a table of the kernels, read like a RAM |
-//! | [`Concat`], [`Split`] | no concatenation and no indexed assignment in the kernel |
+//! | [`Concat`], [`Split`], [`Spread`] | no concatenation and no indexed assignment in the kernel |
+//! | [`Slice`] | no slice at a place that is computed when the unit is made |
+//! | [`Widen`] | no shift by a const generic |
 //! | [`ShiftLeft`], [`ArithmeticShiftRight`] | no `>>>`, no variable shift of signed values |
 //! | [`Gather`] | no indexed assignment |
 //! | [`ShiftOut`] | a shift by a const generic |
@@ -233,6 +235,117 @@ impl<T: Synth, const N: usize, const W: usize> Logic for Split<T, N, W> {
             format!("always @(*) lane${lane} = bus[{high}:{low}];\n")
         };
         Verilog::Custom((0..N).map(lane).collect())
+    }
+}
+
+/// The elements of a bus to N lanes, again and again: lane i has element i mod (W / `T::BITS`).
+#[derive(LogicBlock)]
+pub struct Spread<T: Synth, const N: usize, const W: usize> {
+    /// The bus.
+    pub bus: Signal<In, Bits<W>>,
+    /// The lanes, lane 0 has the lowest element.
+    pub lane: [Signal<Out, T>; N],
+}
+
+impl<T: Synth, const N: usize, const W: usize> Default for Spread<T, N, W> {
+    fn default() -> Self {
+        assert!(
+            W.is_multiple_of(T::BITS) && (N * T::BITS).is_multiple_of(W),
+            "{N} lanes of a bus of {W} bits"
+        );
+        Self { bus: Default::default(), lane: from_fn(|_| Default::default()) }
+    }
+}
+
+impl<T: Synth, const N: usize, const W: usize> Logic for Spread<T, N, W> {
+    verilog_only!();
+
+    fn connect(&mut self) {
+        self.lane.iter_mut().for_each(|lane| lane.connect());
+    }
+
+    fn hdl(&self) -> Verilog {
+        let lane = |lane: usize| {
+            let low = lane * T::BITS % W;
+            format!("always @(*) lane${lane} = bus[{}:{low}];\n", low + T::BITS - 1)
+        };
+        Verilog::Custom((0..N).map(lane).collect())
+    }
+}
+
+/// N bits of a bus from bit `start` on.
+#[derive(LogicBlock)]
+pub struct Slice<const W: usize, const N: usize> {
+    /// The bus.
+    pub bus: Signal<In, Bits<W>>,
+    /// The bits.
+    pub bits: Signal<Out, Bits<N>>,
+    _start: usize,
+}
+
+impl<const W: usize, const N: usize> Slice<W, N> {
+    /// The bits from `start` on.
+    pub fn new(start: usize) -> Self {
+        assert!(start + N <= W, "bits {start} to {} of {W}", start + N);
+        Self { bus: Default::default(), bits: Default::default(), _start: start }
+    }
+}
+
+impl<const W: usize, const N: usize> Logic for Slice<W, N> {
+    verilog_only!();
+
+    fn connect(&mut self) {
+        self.bits.connect();
+    }
+
+    fn hdl(&self) -> Verilog {
+        Verilog::Custom(format!("always @(*) bits = bus[{}:{}];", self._start + N - 1, self._start))
+    }
+}
+
+/// The present narrow value above those taken before it, as many as fit: W is N or a multiple.
+#[derive(LogicBlock)]
+pub struct Widen<const N: usize, const W: usize> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// The present value counts as one taken from the next beat on.
+    pub take: Signal<In, Bit>,
+    /// The present value.
+    pub narrow: Signal<In, Bits<N>>,
+    /// The values, the present one highest.
+    pub wide: Signal<Out, Bits<W>>,
+}
+
+impl<const N: usize, const W: usize> Default for Widen<N, W> {
+    fn default() -> Self {
+        assert!(W.is_multiple_of(N), "{W} bits are no multiple of {N}");
+        Self {
+            clock: Default::default(),
+            take: Default::default(),
+            narrow: Default::default(),
+            wide: Default::default(),
+        }
+    }
+}
+
+impl<const N: usize, const W: usize> Logic for Widen<N, W> {
+    verilog_only!();
+
+    fn connect(&mut self) {
+        self.wide.connect();
+    }
+
+    fn hdl(&self) -> Verilog {
+        Verilog::Custom(match W / N {
+            1 => "always @(*) wide = narrow;".into(),
+            _ => format!(
+                "reg [{last}:0] held;
+always @(posedge clock) if (take) held <= wide[{high}:{N}];
+always @(*) wide = {{narrow, held}};",
+                last = W - N - 1,
+                high = W - 1,
+            ),
+        })
     }
 }
 

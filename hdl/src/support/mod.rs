@@ -19,6 +19,15 @@
 //! in `leaf`. [`verilog`] checks what can be checked in emitted text; the rest
 //! is found by comparing every unit with its kernel in Verilator.
 
+/// `Self` with the named fields at their defaults, and others as given: derives of `Default` cannot
+/// say this for arrays, constants and memories.
+macro_rules! with_defaults {
+    ($($name:ident),* $(,)?; $($given:ident: $value:expr),* $(,)?) => {
+        Self { $($name: Default::default(),)* $($given: $value,)* }
+    };
+}
+pub(crate) use with_defaults;
+
 mod delay;
 mod emit;
 mod fifo;
@@ -29,15 +38,17 @@ pub use delay::{Delay, ValidDelay};
 pub use emit::{EmitError, verilog};
 pub use fifo::Fifo;
 pub use leaf::{
-    ArithmeticShiftRight, Concat, Dot, Gather, Moments, Ram, Register, Rom, ShiftLeft, ShiftOut, Split,
+    ArithmeticShiftRight, Concat, Dot, Gather, Moments, Ram, Register, Rom, ShiftLeft, ShiftOut, Slice,
+    Split, Spread, Widen,
 };
 pub use signed::{AsSigned, S};
 
 /// What every unit imports: rust-hdl's core and this layer.
 pub mod prelude {
+    pub(crate) use super::with_defaults;
     pub use super::{
         ArithmeticShiftRight, AsSigned, Concat, Delay, Dot, Fifo, Gather, Moments, Ram, Register, Rom, S,
-        ShiftLeft, ShiftOut, Split, ValidDelay,
+        ShiftLeft, ShiftOut, Slice, Split, Spread, ValidDelay, Widen,
     };
     pub use rust_hdl_core::prelude::*;
     pub use rust_hdl_widgets::dff_setup;

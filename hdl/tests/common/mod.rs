@@ -70,6 +70,20 @@ impl Bench {
         self.model.set_words(self.port(name), &words).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
 
+    /// Drives a bus of up to 128 bits.
+    pub fn set_wide(&mut self, name: &str, value: u128) {
+        let port = self.port(name);
+        let words = [value as u64, (value >> 64) as u64];
+        let result = self.model.set_words(port, &words[..port.words()]);
+        result.unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+
+    /// Drives a bus of parameter records with multiplier or gain, and bias or offset, of each.
+    pub fn set_records(&mut self, name: &str, records: &[(i32, i32)]) {
+        let halves: Vec<i64> = records.iter().flat_map(|&(m, b)| [i64::from(m & 0xffff), b.into()]).collect();
+        self.set_lanes(name, 32, &halves);
+    }
+
     pub fn get(&self, name: &str) -> u64 {
         self.model.get(self.port(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }

@@ -283,7 +283,7 @@ impl Lowering<'_> {
         let logit_words = tokens * arch.words(experts.experts.into());
         let logits = self.scratchpad.allocate(sets.len() as u32 * logit_words)?;
         self.gates(block, sets, experts, (normed, logits));
-        self.routes(block, sets, experts, logits);
+        self.store_logits(block, sets, experts, logits);
 
         let all_tokens = sets.len() as u32 * tokens;
         let hidden = self.scratchpad.allocate(all_tokens * arch.words(experts.hidden.into()))?;
@@ -320,7 +320,8 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    /// One gate per set, from the normalised tokens to logits.
+    /// One gate per set, from the normalised tokens to logits, and from these into the queues. Each
+    /// route stands right after its gate, so that a device can route tokens while the gate computes the next ones.
     fn gates(&mut self, block: usize, sets: Sets<'_>, experts: &ExpertsImage, buffers: (u32, u32)) {
         let tokens = self.source.config.tokens() as u32;
         let channels = u32::from(experts.experts);
@@ -339,25 +340,22 @@ impl Lowering<'_> {
                 ..scratchpad_linear(gate)
             };
             self.emit(label(block, "gate"), linear, views);
-        }
-    }
-
-    /// Fills the queues from the logits and leaves the logits in memory for the host.
-    fn routes(&mut self, block: usize, sets: Sets<'_>, experts: &ExpertsImage, logits: u32) {
-        let Source { arch, config, memory, .. } = *self.source;
-        let tokens = config.tokens() as u32;
-        let words = tokens * arch.words(experts.experts.into());
-        for set in 0..sets.len() as u32 {
             let route = Route {
-                logits: logits + set * words,
+                logits: output,
                 first_token: (set * tokens) as u16,
                 tokens: tokens as u16,
                 experts: experts.experts,
-                top_k: config.top_k as u8,
+                top_k: self.source.config.top_k as u8,
                 append: u8::from(set > 0),
             };
             self.emit(label(block, "route"), route, Vec::new());
         }
+    }
+
+    /// Leaves the logits in memory for the host.
+    fn store_logits(&mut self, block: usize, sets: Sets<'_>, experts: &ExpertsImage, logits: u32) {
+        let Source { arch, config, memory, .. } = *self.source;
+        let words = config.tokens() as u32 * arch.words(experts.experts.into());
         for (set, task) in (0..).zip(sets) {
             let address = memory.routing(task.expect("gates belong to tasks"), block);
             let source = (Space::Scratchpad, logits + set * words);

@@ -47,8 +47,8 @@ fn check_linear(arch: &ArchConfig, linear: &Linear) -> Reason {
 }
 
 fn check_norm(arch: &ArchConfig, norm: &Norm) -> Reason {
+    row_length(arch, "channels", norm.channels.into())?;
     within("channels", norm.channels.into(), 1, layer_norm::MAX_DIM as u32)?;
-    multiple("channels", norm.channels.into(), arch.vector)?;
     within("tokens", norm.tokens.into(), 1, u16::MAX.into())?;
     aligned("parameters", norm.parameters)?;
     requantise("", norm.shift, norm.bias_shift)?;
@@ -60,13 +60,15 @@ fn check_norm(arch: &ArchConfig, norm: &Norm) -> Reason {
 
 fn check_attention(arch: &ArchConfig, attention: &Attention) -> Reason {
     let head_channels = u32::from(attention.head_channels);
-    row_length(arch, "head_channels", head_channels)?;
-    within("head_channels", head_channels, 1, MAX_HEAD_CHANNELS)?;
+    // A lane keeps queries and probabilities of two groups, in half a bank each.
+    let row_words = (arch.bank_words / 2).max(1);
+    multiple("head_channels", head_channels, arch.vector)?;
+    within("head_channels", head_channels, arch.vector, (row_words * arch.vector).min(MAX_HEAD_CHANNELS))?;
     within("heads", attention.heads.into(), 1, 255)?;
     within("heads * head_channels", head_channels * u32::from(attention.heads), 1, MAX_INPUTS - 1)?;
     within("sets", attention.sets.into(), 1, 255)?;
     within("tokens", attention.tokens.into(), 1, arch.max_tokens.min(softmax::MAX_KEYS as u32))?;
-    within("words of probabilities", arch.words(attention.tokens.into()), 1, arch.bank_words)?;
+    within("words of probabilities", arch.words(attention.tokens.into()), 1, row_words)?;
     within("logit_shift", attention.logit_shift.into(), 1, fixed::MAX_SHIFT)?;
     let widest = fixed::MAX_SHIFT - softmax::MAX_SUM_EXPONENT;
     within("context_shift", attention.context_shift.into(), 1, widest)

@@ -57,12 +57,12 @@ fn operands_of_linear() {
 fn operands_of_norm() {
     let legal = norm();
     assert_accepted(&[
-        Norm { channels: 4096, tokens: 65535, epsilon: 1 << 48, ..legal }.into(),
+        Norm { channels: 256, tokens: 65535, epsilon: 1 << 48, ..legal }.into(),
         Norm { channels: 4, tokens: 1, shift: 1, bias_shift: 0, ..legal }.into(),
     ]);
     assert_refused(&[
-        (Norm { channels: 0, ..legal }.into(), "channels is 0, allowed are 1 to 4096"),
-        (Norm { channels: 4100, ..legal }.into(), "channels is 4100, allowed are 1 to 4096"),
+        (Norm { channels: 0, ..legal }.into(), "channels is 0, allowed are 4 to 256"),
+        (Norm { channels: 260, ..legal }.into(), "channels is 260, allowed are 4 to 256"),
         (Norm { channels: 7, ..legal }.into(), "channels is 7, must be a multiple of 4 (V)"),
         (Norm { tokens: 0, ..legal }.into(), "tokens is 0, allowed are 1 to 65535"),
         (Norm { parameters: IMAGE + 1, ..legal }.into(), "parameters is 4097, must be a multiple of 64"),
@@ -85,9 +85,9 @@ fn operands_of_attention() {
         Attention { logit_shift: 47, context_shift: 28, ..legal }.into(),
     ]);
     assert_refused(&[
-        (Attention { head_channels: 0, ..legal }.into(), "head_channels is 0, allowed are 4 to 256"),
+        (Attention { head_channels: 0, ..legal }.into(), "head_channels is 0, allowed are 4 to 128"),
         (Attention { head_channels: 6, ..legal }.into(), "head_channels is 6, must be a multiple of 4 (V)"),
-        (Attention { head_channels: 260, ..legal }.into(), "head_channels is 260, allowed are 4 to 256"),
+        (Attention { head_channels: 132, ..legal }.into(), "head_channels is 132, allowed are 4 to 128"),
         (Attention { heads: 0, ..legal }.into(), "heads is 0, allowed are 1 to 255"),
         (
             Attention { heads: 255, head_channels: 36, ..legal }.into(),
@@ -107,7 +107,7 @@ fn operands_of_attention() {
 fn rows_fit_a_bank_and_an_accumulator() {
     let refused = |arch: &ArchConfig, operation: Operation| operands::check(arch, &operation).unwrap_err();
     // 9 words of probabilities for 33 tokens.
-    let shallow = ArchConfig { bank_words: 8, ..ArchConfig::tiny() };
+    let shallow = ArchConfig { bank_words: 16, ..ArchConfig::tiny() };
     let reason = refused(&shallow, Attention { tokens: 33, ..attention() }.into());
     assert_eq!(reason, "words of probabilities is 9, allowed are 1 to 8");
     // Deep banks do not lift the limit of the 36-bit accumulator.
@@ -115,7 +115,7 @@ fn rows_fit_a_bank_and_an_accumulator() {
     let reason = refused(&deep, Linear { inputs: 8192, ..linear() }.into());
     assert_eq!(reason, "inputs is 8192, allowed are 4 to 8191");
     let reason = refused(&deep, Attention { head_channels: 4096, ..attention() }.into());
-    assert_eq!(reason, "head_channels is 4096, allowed are 1 to 4095");
+    assert_eq!(reason, "head_channels is 4096, allowed are 4 to 4095");
 }
 
 #[test]

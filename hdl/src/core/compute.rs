@@ -1,0 +1,697 @@
+//! The core without its memory ports: fetch, dispatcher, engines, lanes and on-chip memories.
+
+use edge_moe_isa::arch::ArchConfig;
+
+use super::copy::Copy;
+use super::dispatch::Dispatch;
+use super::divide::DivideUp;
+use super::fetch::{Fetch, LOAD};
+use super::job::{JOB, field, product};
+use super::matrix::Matrix;
+use super::norm::Norm;
+use super::route::Route;
+use super::row_loader::RowLoader;
+use crate::attention::Sequencer;
+use crate::drain::Drain;
+use crate::epilogue::Epilogue;
+use crate::lane_array::LaneArray;
+use crate::scratchpad::Scratchpad;
+use crate::softmax::Softmax;
+use crate::support::prelude::*;
+
+/// Beats from a beat to the use of its layer's scales in the lanes.
+const SCALES: usize = 4;
+
+/// P lanes of V = P = 2^L multipliers; `A` bits of a row address of attention, `R` of the lanes' rows, `K` of a
+/// score address, `N` of the scratchpad, `B` of half of it, `M` of the residual memory, `NORM` of a
+/// word in LayerNorm; epilogue of `W` values in `SLICES` slices of `SLICE` bits.
+#[derive(LogicBlock)]
+pub struct Compute<
+    const P: usize,
+    const V: usize,
+    const ROW: usize,
+    const WORD: usize,
+    const ROWS: usize,
+    const RESULTS: usize,
+    const WORDS: usize,
+    const ENTRY: usize,
+    const RECORDS: usize,
+    const L: usize,
+    const A: usize,
+    const R: usize,
+    const K: usize,
+    const N: usize,
+    const B: usize,
+    const M: usize,
+    const NORM: usize,
+    const W: usize,
+    const SLICES: usize,
+    const SLICE: usize,
+    const EXPERTS: usize,
+> {
+    pub clock: Signal<In, Clock>,
+    pub reset: Signal<In, Bit>,
+
+    /// Starts the program at `program_address`; stops it. The settings hold while it runs.
+    pub start: Signal<In, Bit>,
+    pub stop: Signal<In, Bit>,
+    pub serialise: Signal<In, Bit>,
+    pub program_address: Signal<In, Bits<32>>,
+    pub writable_bytes: Signal<In, Bits<32>>,
+    pub total_bytes: Signal<In, Bits<32>>,
+    pub timeout: Signal<In, Bits<32>>,
+    pub running: Signal<Out, Bit>,
+    pub finished: Signal<Out, Bit>,
+    pub failed: Signal<Out, Bit>,
+    pub error: Signal<Out, Bits<4>>,
+    pub descriptor: Signal<Out, Bits<12>>,
+    pub activity: Signal<Out, Bits<4>>,
+    pub step_done: Signal<Out, Bit>,
+    /// Memory ports forget what they do.
+    pub flush: Signal<Out, Bit>,
+
+    /// Descriptors, and the stream of entries: see `dma`.
+    pub fetch_valid: Signal<Out, Bit>,
+    pub fetch_ready: Signal<In, Bit>,
+    pub fetch_address: Signal<Out, Bits<32>>,
+    pub descriptor_valid: Signal<In, Bit>,
+    pub descriptor_ready: Signal<Out, Bit>,
+    pub descriptor_data: Signal<In, Bits<512>>,
+    pub run_valid: Signal<Out, Bit>,
+    pub run_ready: Signal<In, Bit>,
+    pub run_address: Signal<Out, Bits<32>>,
+    pub run_bytes: Signal<Out, Bits<32>>,
+    pub entry_valid: Signal<In, Bit>,
+    pub entry_ready: Signal<Out, Bit>,
+    pub entry_data: Signal<In, Bits<ENTRY>>,
+    pub read_error: Signal<In, Bit>,
+    pub read_quiet: Signal<In, Bit>,
+    /// Words to memory.
+    pub write_valid: Signal<Out, Bit>,
+    pub write_ready: Signal<In, Bit>,
+    pub write_address: Signal<Out, Bits<32>>,
+    pub write_bytes: Signal<Out, Bits<32>>,
+    pub write_word_valid: Signal<Out, Bit>,
+    pub write_word_ready: Signal<In, Bit>,
+    pub write_word_data: Signal<Out, Bits<WORD>>,
+    pub write_busy: Signal<In, Bit>,
+    pub write_error: Signal<In, Bit>,
+
+    /// What is written on the chip, for simulation.
+    pub scratchpad_write: Signal<Out, Bit>,
+    pub scratchpad_address: Signal<Out, Bits<20>>,
+    pub scratchpad_data: Signal<Out, Bits<WORD>>,
+    pub residual_write: Signal<Out, Bit>,
+    pub residual_address: Signal<Out, Bits<20>>,
+    pub residual_data: Signal<Out, Bits<WORD>>,
+
+    fetch: Fetch<L, EXPERTS>,
+    loads: Fifo<LOAD, 3>,
+    loads_queued: Register<Bits<4>>,
+    jobs: Fifo<JOB, 3>,
+    dispatch: Dispatch<L>,
+    loader: RowLoader<V, L, ENTRY, ROW, RECORDS, R, NORM>,
+    matrix: Matrix<L, R>,
+    norm: Norm<V, WORD, L, NORM, RECORDS>,
+    route: Route<V, WORD, EXPERTS>,
+    copy: Copy<ENTRY, WORD, L>,
+    sequencer: Sequencer<L, A, K>,
+    softmax: Softmax<P, V, ROW, ROWS, RESULTS, L, K>,
+    lanes: LaneArray<P, V, ROW, WORD, ROWS, RESULTS, L, R, 71, RECORDS>,
+    drain: Drain<P, V, WORD, RESULTS, WORDS>,
+    epilogue: Epilogue<V, W, SLICES, WORD, SLICE, 20>,
+    scratchpad: Scratchpad<WORD, N, B>,
+    residual: Ram<WORD, M>,
+
+    flushed: Signal<Local, Bit>,
+    settled: Signal<Local, Bit>,
+    /// Words that the layer which a route follows has written.
+    gate_words: Register<Bits<20>>,
+    shift: Delay<Bits<6>, SCALES>,
+    bias_shift: Delay<Bits<5>, SCALES>,
+    nine_bits: Delay<Bit, SCALES>,
+
+    attention_work: Register<Bits<JOB>>,
+    attention_begins: Register<Bit>,
+    attention_active: Register<Bit>,
+    attention_busy: Signal<Local, Bit>,
+    queries: Slice<JOB, 32>,
+    keys: Slice<JOB, 32>,
+    values: Slice<JOB, 32>,
+    contexts: Slice<JOB, 32>,
+    tokens: Slice<JOB, 16>,
+    sets: Slice<JOB, 8>,
+    heads: Slice<JOB, 8>,
+    head_channels: Slice<JOB, 16>,
+    logit_multiplier: Slice<JOB, 16>,
+    logit_shift: Slice<JOB, 8>,
+    context_multiplier: Slice<JOB, 16>,
+    context_shift: Slice<JOB, 8>,
+    token_words: Slice<JOB, 20>,
+    set_words: Slice<JOB, 20>,
+    head_words: DivideUp<L>,
+    value_words: DivideUp<L>,
+    /// A query's word as nine-bit operands: `edge_moe_kernels::dot::query_operand`.
+    elements: Split<Bits<16>, V, WORD>,
+    operands: Concat<Bits<9>, V, ROW>,
+    query_row: Register<Bits<ROW>>,
+    attention_rows: Constant<Bits<R>>,
+    log_lanes: Constant<Bits<3>>,
+}
+
+impl<
+    const P: usize,
+    const V: usize,
+    const ROW: usize,
+    const WORD: usize,
+    const ROWS: usize,
+    const RESULTS: usize,
+    const WORDS: usize,
+    const ENTRY: usize,
+    const RECORDS: usize,
+    const L: usize,
+    const A: usize,
+    const R: usize,
+    const K: usize,
+    const N: usize,
+    const B: usize,
+    const M: usize,
+    const NORM: usize,
+    const W: usize,
+    const SLICES: usize,
+    const SLICE: usize,
+    const EXPERTS: usize,
+>
+    Compute<
+        P,
+        V,
+        ROW,
+        WORD,
+        ROWS,
+        RESULTS,
+        WORDS,
+        ENTRY,
+        RECORDS,
+        L,
+        A,
+        R,
+        K,
+        N,
+        B,
+        M,
+        NORM,
+        W,
+        SLICES,
+        SLICE,
+        EXPERTS,
+    >
+{
+    /// The core of a device of these sizes.
+    pub fn new(arch: &ArchConfig) -> Self {
+        assert_eq!([P, V], [1 << L, 1 << L], "a core has as many lanes as multipliers in a lane");
+        assert_eq!(R, A + 1, "rows below, attention's rows above");
+        assert_eq!(arch.bank_words as usize, 1 << NORM, "the longest row is the longest token of LayerNorm");
+        with_defaults!(
+            clock, reset, start, stop, serialise, program_address, writable_bytes, total_bytes, timeout, running,
+            finished, failed, error, descriptor, activity, step_done, flush, fetch_valid, fetch_ready,
+            fetch_address, descriptor_valid, descriptor_ready, descriptor_data, run_valid, run_ready, run_address,
+            run_bytes, entry_valid, entry_ready, entry_data, read_error, read_quiet, write_valid, write_ready,
+            write_address, write_bytes, write_word_valid, write_word_ready, write_word_data, write_busy,
+            write_error, scratchpad_write, scratchpad_address, scratchpad_data, residual_write, residual_address,
+            residual_data, loads, loads_queued, jobs, dispatch, loader, matrix, norm, copy, softmax, drain,
+            epilogue, flushed, settled, gate_words, shift, bias_shift, nine_bits, attention_work, attention_begins,
+            attention_active, attention_busy, head_words, value_words, elements, operands, query_row;
+            fetch: Fetch::new(arch),
+            route: Route::new(arch.queue_nodes as usize),
+            sequencer: Sequencer::new(P, V),
+            lanes: LaneArray::new(4 * arch.bank_words as usize),
+            scratchpad: Scratchpad::new(arch.scratchpad_words as usize),
+            residual: Ram::new(arch.residual_words as usize),
+            queries: field("attention", "queries"),
+            keys: field("attention", "keys"),
+            values: field("attention", "values"),
+            contexts: field("attention", "context"),
+            tokens: field("attention", "tokens"),
+            sets: field("attention", "sets"),
+            heads: field("attention", "heads"),
+            head_channels: field("attention", "head_channels"),
+            logit_multiplier: field("attention", "logit_multiplier"),
+            logit_shift: field("attention", "logit_shift"),
+            context_multiplier: field("attention", "context_multiplier"),
+            context_shift: field("attention", "context_shift"),
+            token_words: product(0),
+            set_words: product(1),
+            attention_rows: Constant::new((1_u64 << A).into()),
+            log_lanes: Constant::new((L as u64).into()),
+        )
+    }
+}
+
+impl<
+    const P: usize,
+    const V: usize,
+    const ROW: usize,
+    const WORD: usize,
+    const ROWS: usize,
+    const RESULTS: usize,
+    const WORDS: usize,
+    const ENTRY: usize,
+    const RECORDS: usize,
+    const L: usize,
+    const A: usize,
+    const R: usize,
+    const K: usize,
+    const N: usize,
+    const B: usize,
+    const M: usize,
+    const NORM: usize,
+    const W: usize,
+    const SLICES: usize,
+    const SLICE: usize,
+    const EXPERTS: usize,
+> Logic
+    for Compute<
+        P,
+        V,
+        ROW,
+        WORD,
+        ROWS,
+        RESULTS,
+        WORDS,
+        ENTRY,
+        RECORDS,
+        L,
+        A,
+        R,
+        K,
+        N,
+        B,
+        M,
+        NORM,
+        W,
+        SLICES,
+        SLICE,
+        EXPERTS,
+    >
+{
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, loads_queued, gate_words, attention_work, attention_begins, attention_active);
+        dff_setup!(self, clock, query_row);
+        self.fetch.clock.next = self.clock.val();
+        self.loads.clock.next = self.clock.val();
+        self.jobs.clock.next = self.clock.val();
+        self.dispatch.clock.next = self.clock.val();
+        self.loader.clock.next = self.clock.val();
+        self.matrix.clock.next = self.clock.val();
+        self.norm.clock.next = self.clock.val();
+        self.route.clock.next = self.clock.val();
+        self.copy.clock.next = self.clock.val();
+        self.sequencer.clock.next = self.clock.val();
+        self.softmax.clock.next = self.clock.val();
+        self.lanes.clock.next = self.clock.val();
+        self.drain.clock.next = self.clock.val();
+        self.epilogue.clock.next = self.clock.val();
+        self.scratchpad.clock.next = self.clock.val();
+        self.residual.clock.next = self.clock.val();
+        self.shift.clock.next = self.clock.val();
+        self.bias_shift.clock.next = self.clock.val();
+        self.nine_bits.clock.next = self.clock.val();
+        self.flushed.next = self.reset.val() | self.dispatch.flush.val();
+        self.flush.next = self.dispatch.flush.val();
+        self.fetch.reset.next = self.flushed.val();
+        self.loads.reset.next = self.flushed.val();
+        self.jobs.reset.next = self.flushed.val();
+        self.dispatch.reset.next = self.reset.val();
+        self.loader.reset.next = self.flushed.val();
+        self.matrix.reset.next = self.flushed.val();
+        self.norm.reset.next = self.flushed.val();
+        self.route.reset.next = self.flushed.val();
+        self.copy.reset.next = self.flushed.val();
+        self.sequencer.reset.next = self.flushed.val();
+        self.softmax.reset.next = self.flushed.val();
+        self.lanes.reset.next = self.flushed.val();
+        self.drain.reset.next = self.flushed.val();
+        self.epilogue.reset.next = self.flushed.val();
+
+        // Fetch: descriptors, reads, and what is read.
+        self.fetch.start.next = self.dispatch.launch.val();
+        self.fetch.program_address.next = self.program_address.val();
+        self.fetch.writable_bytes.next = self.writable_bytes.val();
+        self.fetch.total_bytes.next = self.total_bytes.val();
+        self.fetch_valid.next = self.fetch.fetch_valid.val();
+        self.fetch.fetch_ready.next = self.fetch_ready.val();
+        self.fetch_address.next = self.fetch.fetch_address.val();
+        self.fetch.descriptor_valid.next = self.descriptor_valid.val();
+        self.descriptor_ready.next = self.fetch.descriptor_ready.val();
+        self.fetch.descriptor_data.next = self.descriptor_data.val();
+        self.run_valid.next = self.fetch.run_valid.val();
+        self.fetch.run_ready.next = self.run_ready.val();
+        self.run_address.next = self.fetch.run_address.val();
+        self.run_bytes.next = self.fetch.run_bytes.val();
+        self.fetch.jobs_started.next = self.dispatch.jobs_started.val();
+        self.fetch.experts_known.next = self.route.expert_valid.val();
+        self.fetch.waiting.next = self.route.waiting.val();
+        self.fetch.load_ready.next = !self.loads_queued.q.val().get_bit(3);
+        self.loads.write.next = self.fetch.load_valid.val() & self.fetch.load_ready.val();
+        self.loads.write_data.next = self.fetch.load.val();
+        self.loader.load_valid.next = self.loads.read_valid.val();
+        self.loader.load.next = self.loads.read_data.val();
+        self.loads.read_ready.next = self.loader.load_ready.val();
+        if self.loads.write.val() & !(self.loads.read_valid.val() & self.loads.read_ready.val()) {
+            self.loads_queued.d.next = self.loads_queued.q.val() + 1;
+        } else if !self.loads.write.val() & (self.loads.read_valid.val() & self.loads.read_ready.val()) {
+            self.loads_queued.d.next = self.loads_queued.q.val() - 1;
+        }
+
+        // Jobs: queued, started.
+        self.fetch.job_ready.next = self.dispatch.queue_ready.val();
+        self.jobs.write.next = self.fetch.job_valid.val() & self.fetch.job_ready.val();
+        self.jobs.write_data.next = self.fetch.job.val();
+        self.dispatch.handed_over.next = self.jobs.write.val();
+        self.dispatch.job_valid.next = self.jobs.read_valid.val();
+        self.dispatch.job.next = self.jobs.read_data.val();
+        self.jobs.read_ready.next = self.dispatch.job_ready.val();
+        self.dispatch.start.next = self.start.val();
+        self.dispatch.stop.next = self.stop.val();
+        self.dispatch.serialise.next = self.serialise.val();
+        self.dispatch.timeout.next = self.timeout.val();
+        self.settled.next =
+            !self.matrix.results_pending.val() & !self.drain.busy.val() & self.epilogue.idle.val();
+        self.attention_busy.next = self.attention_begins.q.val() | self.attention_active.q.val();
+        self.dispatch.matrix_busy.next = self.matrix.busy.val();
+        self.dispatch.attention_busy.next = self.attention_busy.val();
+        self.dispatch.norm_busy.next = self.norm.busy.val();
+        self.dispatch.route_busy.next = self.route.busy.val();
+        self.dispatch.router_pending.next = self.route.pending.val();
+        self.dispatch.copy_busy.next = self.copy.busy.val();
+        self.dispatch.writer_busy.next = self.write_busy.val();
+        self.dispatch.settled.next = self.settled.val();
+        self.dispatch.memory_quiet.next = self.read_quiet.val();
+        self.dispatch.fetch_fault.next = self.fetch.fault.val();
+        self.dispatch.read_error.next = self.read_error.val();
+        self.dispatch.write_error.next = self.write_error.val();
+        self.dispatch.overflow.next = self.route.overflow.val();
+        self.dispatch.progress.next = self.lanes.beat_valid.val()
+            | (self.entry_valid.val() & self.loader.entry_ready.val())
+            | (self.descriptor_valid.val() & self.fetch.descriptor_ready.val())
+            | (self.copy.memory_word_valid.val() & self.write_word_ready.val())
+            | self.scratchpad.write.val()
+            | self.residual.write_enable.val()
+            | (self.scratchpad.row_valid.val() & self.scratchpad.row_ready.val())
+            | self.softmax.read.val();
+        self.dispatch.beat.next = self.lanes.beat_valid.val();
+        self.dispatch.wait_rows.next = self.matrix.wait_rows.val();
+        self.dispatch.wait_input.next = self.matrix.wait_input.val();
+        self.dispatch.wait_room.next = self.matrix.wait_room.val();
+        self.dispatch.wait_visit.next = self.matrix.wait_visit.val();
+        self.dispatch.norm_wait_rows.next = self.norm.wait_rows.val();
+        self.running.next = self.dispatch.running.val();
+        self.finished.next = self.dispatch.finished.val();
+        self.failed.next = self.dispatch.failed.val();
+        self.error.next = self.dispatch.error.val();
+        self.descriptor.next = self.dispatch.descriptor.val();
+        self.activity.next = self.dispatch.activity.val();
+        self.step_done.next = self.dispatch.step_done.val();
+
+        // Entries: rows, parameters, data.
+        self.loader.entry_valid.next = self.entry_valid.val();
+        self.entry_ready.next = self.loader.entry_ready.val();
+        self.loader.entry_data.next = self.entry_data.val();
+        self.loader.row_ready.next = self.lanes.row_ready.val() & !self.sequencer.row_valid.val();
+        self.loader.data_ready.next = self.copy.data_ready.val();
+        self.loader.use_0.next = self.matrix.use_0.val();
+        self.loader.use_1.next = self.matrix.use_1.val();
+        self.loader.use_norm.next = self.norm.use_parameters.val();
+
+        // Matrix engine.
+        self.matrix.start.next = self.dispatch.start_matrix.val();
+        self.matrix.job.next = self.jobs.read_data.val();
+        self.matrix.limited.next = self.dispatch.follow_norm.val();
+        self.matrix.available.next = self.norm.written.val();
+        self.matrix.settled.next = self.settled.val();
+        self.matrix.full_0.next = self.loader.full_0.val();
+        self.matrix.full_1.next = self.loader.full_1.val();
+        self.matrix.expert_valid.next = self.route.expert_valid.val();
+        self.route.expert_ready.next = self.matrix.expert_ready.val();
+        self.matrix.expert_last.next = self.route.expert_last.val();
+        self.matrix.expert_none.next = self.route.expert_none.val();
+        self.route.rewind.next = self.matrix.rewind.val();
+        self.matrix.visit_valid.next = self.route.visit_valid.val();
+        self.route.visit_ready.next = self.matrix.visit_ready.val();
+        self.matrix.visit_token.next = self.route.visit_token.val();
+        self.matrix.visit_score.next = self.route.visit_score.val();
+        self.matrix.visit_last.next = self.route.visit_last.val();
+        self.matrix.drain_taken.next = self.drain.taken.val() & !self.attention_active.q.val();
+
+        // Norm engine.
+        self.norm.start.next = self.dispatch.start_norm.val();
+        self.norm.job.next = self.jobs.read_data.val();
+        self.norm.parameter_write.next = self.loader.norm_write.val();
+        self.norm.parameter_lane.next = self.loader.record_lane.val();
+        self.norm.parameter_address.next = self.loader.norm_address.val();
+        self.norm.parameter_records.next = self.loader.records.val();
+        self.norm.parameters_full.next = self.loader.norm_full.val();
+
+        // Route engine.
+        self.route.start.next = self.dispatch.start_route.val();
+        self.route.job.next = self.jobs.read_data.val();
+        self.route.close.next = self.dispatch.close_queues.val();
+        self.route.limited.next = self.dispatch.follow_gate.val();
+        self.route.available.next = self.gate_words.q.val();
+        if self.epilogue.scratchpad_write.val() {
+            self.gate_words.d.next = self.gate_words.q.val() + 1;
+        }
+        if self.dispatch.gate_starts.val() {
+            self.gate_words.d.next = 0.into();
+        }
+
+        // Copy engine.
+        self.copy.start.next = self.dispatch.start_copy.val();
+        self.copy.job.next = self.jobs.read_data.val();
+        self.copy.data_valid.next = self.loader.data_valid.val();
+        self.copy.data.next = self.entry_data.val();
+        self.write_valid.next = self.copy.memory_valid.val();
+        self.copy.memory_ready.next = self.write_ready.val();
+        self.write_address.next = self.copy.memory_address.val();
+        self.write_bytes.next = self.copy.memory_bytes.val();
+        self.write_word_valid.next = self.copy.memory_word_valid.val();
+        self.copy.memory_word_ready.next = self.write_word_ready.val();
+        self.write_word_data.next = self.copy.word_data.val();
+
+        // Attention engine.
+        self.queries.bus.next = self.attention_work.q.val();
+        self.keys.bus.next = self.attention_work.q.val();
+        self.values.bus.next = self.attention_work.q.val();
+        self.contexts.bus.next = self.attention_work.q.val();
+        self.tokens.bus.next = self.attention_work.q.val();
+        self.sets.bus.next = self.attention_work.q.val();
+        self.heads.bus.next = self.attention_work.q.val();
+        self.head_channels.bus.next = self.attention_work.q.val();
+        self.logit_multiplier.bus.next = self.attention_work.q.val();
+        self.logit_shift.bus.next = self.attention_work.q.val();
+        self.context_multiplier.bus.next = self.attention_work.q.val();
+        self.context_shift.bus.next = self.attention_work.q.val();
+        self.token_words.bus.next = self.attention_work.q.val();
+        self.set_words.bus.next = self.attention_work.q.val();
+        self.head_words.x.next = self.head_channels.bits.val();
+        self.value_words.x.next = self.tokens.bits.val();
+        self.sequencer.start.next = self.attention_begins.q.val();
+        self.sequencer.queries.next = self.queries.bits.val().get_bits::<20>(0);
+        self.sequencer.keys.next = self.keys.bits.val().get_bits::<20>(0);
+        self.sequencer.values.next = self.values.bits.val().get_bits::<20>(0);
+        self.sequencer.contexts.next = self.contexts.bits.val().get_bits::<20>(0);
+        self.sequencer.tokens.next = self.tokens.bits.val().get_bits::<13>(0);
+        self.sequencer.sets.next = self.sets.bits.val();
+        self.sequencer.heads.next = self.heads.bits.val();
+        self.sequencer.head_channels.next = self.head_channels.bits.val().get_bits::<13>(0);
+        self.sequencer.head_words.next = bit_cast::<20, 16>(self.head_words.y.val());
+        self.sequencer.token_words.next = self.token_words.bits.val();
+        self.sequencer.value_words.next = bit_cast::<20, 16>(self.value_words.y.val());
+        self.sequencer.group_words.next = self.token_words.bits.val() << self.log_lanes.val();
+        self.sequencer.set_words.next = self.set_words.bits.val();
+        self.sequencer.row_ready.next = self.lanes.row_ready.val();
+        self.sequencer.result_valid.next = self.lanes.result_valid.val() & self.attention_active.q.val();
+        self.sequencer.result_tag.next = self.lanes.result_tag.val().get_bits::<48>(0);
+        self.sequencer.drain_taken.next = self.drain.taken.val() & self.attention_active.q.val();
+        self.sequencer.drain_busy.next =
+            self.attention_active.q.val() & (self.drain.busy.val() | !self.epilogue.idle.val());
+        self.sequencer.probability_write.next = self.softmax.probability_write.val();
+        self.sequencer.scale_write.next = self.softmax.context_write.val();
+        self.sequencer.scale_lane.next = self.softmax.context_lane.val();
+        self.softmax.push.next = self.sequencer.push.val();
+        self.softmax.push_first.next = self.sequencer.push_first.val();
+        self.softmax.push_address.next = self.sequencer.push_address.val();
+        self.softmax.logits.next = self.lanes.results.val();
+        self.softmax.read.next = self.sequencer.key_read.val();
+        self.softmax.read_first.next = self.sequencer.key_first.val();
+        self.softmax.read_last.next = self.sequencer.key_last.val();
+        self.softmax.read_address.next = self.sequencer.key_address.val();
+        self.softmax.multiplier.next = self.context_multiplier.bits.val();
+        self.softmax.shift.next = self.context_shift.bits.val().get_bits::<5>(0);
+        self.elements.bus.next = self.scratchpad.row_data.val();
+        for i in 0..V {
+            self.operands.lane[i].next = self.elements.lane[i].val().get_bits::<9>(0);
+        }
+        if self.sequencer.row_hold.val() {
+            self.query_row.d.next = self.operands.bus.val();
+        }
+        self.attention_begins.d.next = self.dispatch.start_attention.val();
+        if self.attention_begins.q.val() {
+            self.attention_active.d.next = true;
+        } else if !self.sequencer.busy.val() {
+            self.attention_active.d.next = false;
+        }
+        if self.dispatch.start_attention.val() {
+            self.attention_work.d.next = self.jobs.read_data.val();
+        }
+
+        // Lanes: rows and parameters.
+        self.lanes.row_valid.next = self.loader.row_valid.val();
+        self.lanes.row_lane.next = self.loader.row_lane.val();
+        self.lanes.row_address.next = self.loader.row_address.val();
+        self.lanes.row_data.next = self.loader.row_data.val();
+        if self.sequencer.row_valid.val() {
+            self.lanes.row_valid.next = true;
+            self.lanes.row_lane.next = self.sequencer.row_lane.val();
+            self.lanes.row_address.next =
+                bit_cast::<R, A>(self.sequencer.row_address.val()) | self.attention_rows.val();
+            self.lanes.row_data.next = self.query_row.q.val();
+        }
+        self.lanes.probability_write.next = self.softmax.probability_write.val();
+        self.lanes.probability_address.next =
+            bit_cast::<R, A>(self.sequencer.probability_address.val()) | self.attention_rows.val();
+        self.lanes.probability_data.next = self.softmax.probability_data.val();
+        self.lanes.parameter_write.next = self.loader.lanes_write.val();
+        self.lanes.parameter_lane.next = self.loader.record_lane.val();
+        self.lanes.parameter_bank.next = self.loader.lanes_bank.val();
+        self.lanes.parameter_records.next = self.loader.records.val();
+        self.lanes.context_write.next = self.softmax.context_write.val();
+        self.lanes.context_lane.next = self.softmax.context_lane.val();
+        self.lanes.context_bank.next = self.sequencer.scale_bank.val();
+        self.lanes.context_multiplier.next = self.softmax.context_multiplier.val();
+        self.lanes.context_shift.next = self.softmax.context_shift.val();
+
+        // Lanes: beats.
+        self.lanes.beat_valid.next = self.matrix.beat.val();
+        self.lanes.beat_address.next = self.matrix.beat_address.val();
+        self.lanes.beat_first.next = self.matrix.beat_first.val();
+        self.lanes.beat_last.next = self.matrix.beat_last.val();
+        self.lanes.beat_logit_scale.next = false;
+        self.lanes.beat_context_scale.next = false;
+        self.lanes.beat_bank.next = self.matrix.beat_bank.val();
+        self.lanes.beat_tag.next = self.matrix.beat_tag.val();
+        self.scratchpad.read.next = self.matrix.beat.val();
+        self.scratchpad.read_address.next = self.matrix.read_address.val().get_bits::<N>(0);
+        if self.attention_active.q.val() {
+            self.lanes.beat_valid.next = self.sequencer.beat_valid.val();
+            self.lanes.beat_address.next =
+                bit_cast::<R, A>(self.sequencer.beat_address.val()) | self.attention_rows.val();
+            self.lanes.beat_first.next = self.sequencer.beat_first.val();
+            self.lanes.beat_last.next = self.sequencer.beat_last.val();
+            self.lanes.beat_logit_scale.next = self.sequencer.beat_scores.val();
+            self.lanes.beat_context_scale.next = self.sequencer.beat_contexts.val();
+            self.lanes.beat_bank.next = self.sequencer.beat_bank.val();
+            self.lanes.beat_tag.next = bit_cast::<71, 48>(self.sequencer.beat_tag.val());
+            self.scratchpad.read.next = self.sequencer.read.val();
+            self.scratchpad.read_address.next = self.sequencer.read_address.val().get_bits::<N>(0);
+        }
+        self.lanes.word.next = self.scratchpad.read_data.val();
+        self.shift.d.next = self.matrix.shift.val();
+        self.bias_shift.d.next = self.matrix.bias_shift.val();
+        self.nine_bits.d.next = self.matrix.nine_bits.val();
+        self.lanes.shift.next = self.shift.q.val();
+        self.lanes.bias_shift.next = self.bias_shift.q.val();
+        self.lanes.nine_bits.next = self.nine_bits.q.val();
+        self.lanes.logit_multiplier.next = self.logit_multiplier.bits.val();
+        self.lanes.logit_shift.next = self.logit_shift.bits.val().get_bits::<6>(0);
+
+        // Drain and epilogue.
+        self.drain.result_valid.next =
+            self.lanes.result_valid.val() & !self.lanes.result_tag.val().get_bit(47);
+        self.drain.results.next = self.lanes.results.val();
+        self.drain.command.next = self.lanes.result_tag.val();
+        self.drain.word_ready.next = self.epilogue.in_ready.val();
+        self.epilogue.in_valid.next = self.drain.word_valid.val();
+        self.epilogue.in_address.next = self.drain.word_address.val();
+        self.epilogue.in_gelu.next = self.drain.word_modes.val().get_bit(0);
+        self.epilogue.in_gelu_bits.next = self.drain.word_modes.val().get_bits::<4>(1);
+        self.epilogue.in_weighted.next = self.drain.word_modes.val().get_bit(5);
+        self.epilogue.in_residual.next = self.drain.word_modes.val().get_bit(6);
+        self.epilogue.in_score.next = self.drain.word_modes.val().get_bits::<16>(7);
+        self.epilogue.in_data.next = self.drain.word_data.val();
+
+        // Scratchpad: rows read by attention, route, copy; words written by epilogue, norm, copy.
+        self.scratchpad.row_valid.next = self.sequencer.row_read_valid.val()
+            | self.route.read_valid.val()
+            | self.copy.scratchpad_read_valid.val();
+        self.scratchpad.row_address.next = self.copy.read_address.val().get_bits::<N>(0);
+        if self.route.read_valid.val() {
+            self.scratchpad.row_address.next = self.route.read_address.val().get_bits::<N>(0);
+        }
+        if self.sequencer.row_read_valid.val() {
+            self.scratchpad.row_address.next = self.sequencer.row_read_address.val().get_bits::<N>(0);
+        }
+        self.sequencer.row_read_ready.next = self.scratchpad.row_ready.val();
+        self.route.read_ready.next = self.scratchpad.row_ready.val() & !self.sequencer.row_read_valid.val();
+        self.copy.scratchpad_read_ready.next = self.scratchpad.row_ready.val()
+            & !self.sequencer.row_read_valid.val()
+            & !self.route.read_valid.val();
+        self.route.read_data.next = self.scratchpad.row_data.val();
+        self.copy.scratchpad_read_data.next = self.scratchpad.row_data.val();
+        self.norm.write_ready.next = !self.epilogue.scratchpad_write.val();
+        self.copy.scratchpad_write_ready.next =
+            !self.epilogue.scratchpad_write.val() & !self.norm.write_valid.val();
+        self.scratchpad_write.next = self.copy.scratchpad_write_valid.val();
+        self.scratchpad_address.next = self.copy.write_address.val();
+        self.scratchpad_data.next = self.copy.word_data.val();
+        if self.norm.write_valid.val() {
+            self.scratchpad_write.next = true;
+            self.scratchpad_address.next = self.norm.write_address.val();
+            self.scratchpad_data.next = self.norm.write_data.val();
+        }
+        if self.epilogue.scratchpad_write.val() {
+            self.scratchpad_write.next = true;
+            self.scratchpad_address.next = self.epilogue.scratchpad_address.val();
+            self.scratchpad_data.next = self.epilogue.scratchpad_data.val();
+        }
+        self.scratchpad.write.next = self.scratchpad_write.val();
+        self.scratchpad.write_address.next = self.scratchpad_address.val().get_bits::<N>(0);
+        self.scratchpad.write_data.next = self.scratchpad_data.val();
+
+        // Residual memory: read by epilogue, norm, copy; written by epilogue, copy.
+        self.residual.read_enable.next = self.epilogue.residual_read.val()
+            | self.norm.read_valid.val()
+            | self.copy.residual_read_valid.val();
+        self.residual.read_address.next = self.copy.read_address.val().get_bits::<M>(0);
+        if self.norm.read_valid.val() {
+            self.residual.read_address.next = self.norm.read_address.val().get_bits::<M>(0);
+        }
+        if self.epilogue.residual_read.val() {
+            self.residual.read_address.next = self.epilogue.residual_read_address.val().get_bits::<M>(0);
+        }
+        self.norm.read_ready.next = !self.epilogue.residual_read.val();
+        self.copy.residual_read_ready.next = !self.epilogue.residual_read.val() & !self.norm.read_valid.val();
+        self.epilogue.residual_read_data.next = self.residual.read_data.val();
+        self.norm.read_data.next = self.residual.read_data.val();
+        self.copy.residual_read_data.next = self.residual.read_data.val();
+        self.copy.residual_write_ready.next = !self.epilogue.residual_write.val();
+        self.residual_write.next = self.copy.residual_write_valid.val();
+        self.residual_address.next = self.copy.write_address.val();
+        self.residual_data.next = self.copy.word_data.val();
+        if self.epilogue.residual_write.val() {
+            self.residual_write.next = true;
+            self.residual_address.next = self.epilogue.residual_write_address.val();
+            self.residual_data.next = self.epilogue.residual_write_data.val();
+        }
+        self.residual.write_enable.next = self.residual_write.val();
+        self.residual.write_address.next = self.residual_address.val().get_bits::<M>(0);
+        self.residual.write_data.next = self.residual_data.val();
+
+        if self.flushed.val() {
+            self.loads_queued.d.next = 0.into();
+            self.attention_begins.d.next = false;
+            self.attention_active.d.next = false;
+        }
+    }
+}

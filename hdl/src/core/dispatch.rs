@@ -1,0 +1,510 @@
+//! Dispatcher: starts jobs in order, each when it may; ends the program; knows what the lanes wait for.
+//!
+//! A job without the wait flag starts when its engine is free; one with it, or
+//! any with `serialise`, when all results of those before are written. Two
+//! waits are relaxed, for jobs that follow the one before word by word:
+//!
+//! - a linear layer may start while the norm that writes its whole input runs
+//!   (`follow_norm`: it stays behind the words that are written);
+//! - a route may start while the gate that writes its logits runs, if that is
+//!   one row group, so that words are written in order (`follow_gate`).
+//!
+//! The job after such a one waits until what was followed is complete, so that
+//! the rules of legal programs (`edge_moe_isa::check`) hold for it as before.
+
+use edge_moe_isa::descriptor::Destination;
+use edge_moe_isa::registers::{Activity, ErrorCode};
+
+use super::divide::DivideUp;
+use super::job::{JOB, error, field, index, opcode, product, wait};
+use crate::support::prelude::*;
+
+/// Jobs that may be queued.
+pub const QUEUE: u64 = 7;
+
+/// P = V = 2^L.
+#[derive(LogicBlock)]
+pub struct Dispatch<const L: usize> {
+    pub clock: Signal<In, Clock>,
+    pub reset: Signal<In, Bit>,
+    /// Starts a program; stops the one that runs.
+    pub start: Signal<In, Bit>,
+    pub stop: Signal<In, Bit>,
+    pub serialise: Signal<In, Bit>,
+    pub timeout: Signal<In, Bits<32>>,
+
+    /// The next job; `handed_over` when a job joins the queue.
+    pub job_valid: Signal<In, Bit>,
+    pub job_ready: Signal<Out, Bit>,
+    pub job: Signal<In, Bits<JOB>>,
+    pub handed_over: Signal<In, Bit>,
+    pub queue_ready: Signal<Out, Bit>,
+    pub jobs_started: Signal<Out, Bit>,
+
+    pub start_matrix: Signal<Out, Bit>,
+    pub start_attention: Signal<Out, Bit>,
+    pub start_norm: Signal<Out, Bit>,
+    pub start_route: Signal<Out, Bit>,
+    pub start_copy: Signal<Out, Bit>,
+    pub close_queues: Signal<Out, Bit>,
+    pub follow_norm: Signal<Out, Bit>,
+    pub follow_gate: Signal<Out, Bit>,
+    /// A linear layer starts of which a route may follow the words.
+    pub gate_starts: Signal<Out, Bit>,
+
+    pub matrix_busy: Signal<In, Bit>,
+    pub attention_busy: Signal<In, Bit>,
+    pub norm_busy: Signal<In, Bit>,
+    pub route_busy: Signal<In, Bit>,
+    pub router_pending: Signal<In, Bit>,
+    pub copy_busy: Signal<In, Bit>,
+    pub writer_busy: Signal<In, Bit>,
+    /// Nothing is behind the lanes; nothing is owed by memory.
+    pub settled: Signal<In, Bit>,
+    pub memory_quiet: Signal<In, Bit>,
+
+    /// What can go wrong in the engines.
+    pub fetch_fault: Signal<In, Bit>,
+    pub read_error: Signal<In, Bit>,
+    pub write_error: Signal<In, Bit>,
+    pub overflow: Signal<In, Bit>,
+    /// Something moved in this cycle.
+    pub progress: Signal<In, Bit>,
+
+    /// What the lanes do, and what a busy matrix engine or norm waits for.
+    pub beat: Signal<In, Bit>,
+    pub wait_rows: Signal<In, Bit>,
+    pub wait_input: Signal<In, Bit>,
+    pub wait_room: Signal<In, Bit>,
+    pub wait_visit: Signal<In, Bit>,
+    pub norm_wait_rows: Signal<In, Bit>,
+
+    /// Engines, queues and streams forget everything.
+    pub flush: Signal<Out, Bit>,
+    /// The program begins: first descriptor.
+    pub launch: Signal<Out, Bit>,
+    pub running: Signal<Out, Bit>,
+    pub finished: Signal<Out, Bit>,
+    pub failed: Signal<Out, Bit>,
+    pub error: Signal<Out, Bits<4>>,
+    pub descriptor: Signal<Out, Bits<12>>,
+    pub activity: Signal<Out, Bits<4>>,
+    /// With `serialise`: all results of `descriptor` are written.
+    pub step_done: Signal<Out, Bit>,
+
+    opcode: Slice<JOB, 8>,
+    wait_flag: Slice<JOB, 1>,
+    index: Slice<JOB, 12>,
+    job_error: Slice<JOB, 4>,
+    linear_input: Slice<JOB, 32>,
+    linear_inputs: Slice<JOB, 16>,
+    linear_outputs: Slice<JOB, 16>,
+    linear_output: Slice<JOB, 32>,
+    linear_destination: Slice<JOB, 8>,
+    norm_output: Slice<JOB, 32>,
+    norm_channels: Slice<JOB, 16>,
+    norm_tokens: Slice<JOB, 16>,
+    route_logits: Slice<JOB, 32>,
+    route_tokens: Slice<JOB, 16>,
+    route_experts: Slice<JOB, 16>,
+    linear_tokens: Slice<JOB, 20>,
+    groups: DivideUp<L>,
+    logit_words: DivideUp<L>,
+
+    running_state: Register<Bit>,
+    flushing: Register<Bit>,
+    beginning: Register<Bit>,
+    queued: Register<Bits<4>>,
+    started_index: Register<Bits<12>>,
+    unsettled: Register<Bit>,
+    ending: Register<Bit>,
+    routed: Register<Bit>,
+    idle_cycles: Register<Bits<32>>,
+    following_norm: Register<Bit>,
+    following_gate: Register<Bit>,
+    /// The job before was a norm, with this output; or a layer of one row group into the
+    /// scratchpad that started alone.
+    after_norm: Register<Bit>,
+    after_gate: Register<Bit>,
+    written_address: Register<Bits<32>>,
+    written_tokens: Register<Bits<20>>,
+    written_channels: Register<Bits<16>>,
+
+    head: Signal<Local, Bit>,
+    wrong: Signal<Local, Bit>,
+    is_end: Signal<Local, Bit>,
+    is_linear: Signal<Local, Bit>,
+    is_norm: Signal<Local, Bit>,
+    is_attention: Signal<Local, Bit>,
+    is_route: Signal<Local, Bit>,
+    is_experts: Signal<Local, Bit>,
+    is_copy: Signal<Local, Bit>,
+    others_idle: Signal<Local, Bit>,
+    idle: Signal<Local, Bit>,
+    free: Signal<Local, Bit>,
+    follows_norm: Signal<Local, Bit>,
+    follows_gate: Signal<Local, Bit>,
+    may: Signal<Local, Bit>,
+    go: Signal<Local, Bit>,
+    fail: Signal<Local, Bit>,
+    code: Signal<Local, Bits<4>>,
+
+    to_tokens: Constant<Bits<8>>,
+    to_residual: Constant<Bits<8>>,
+    queue: Constant<Bits<4>>,
+    code_read_window: Constant<Bits<4>>,
+    code_read_response: Constant<Bits<4>>,
+    code_write_response: Constant<Bits<4>>,
+    code_timeout: Constant<Bits<4>>,
+    code_queues: Constant<Bits<4>>,
+    code_stopped: Constant<Bits<4>>,
+    now_beat: Constant<Bits<4>>,
+    now_rows: Constant<Bits<4>>,
+    now_results: Constant<Bits<4>>,
+    now_attention: Constant<Bits<4>>,
+    now_norm: Constant<Bits<4>>,
+    now_route: Constant<Bits<4>>,
+    now_copy: Constant<Bits<4>>,
+    now_settle: Constant<Bits<4>>,
+    now_fetch: Constant<Bits<4>>,
+}
+
+impl<const L: usize> Default for Dispatch<L> {
+    fn default() -> Self {
+        let code = |error: ErrorCode| Constant::new((error as u64).into());
+        let now = |activity: Activity| Constant::new((activity as u64).into());
+        with_defaults!(
+            clock, reset, start, stop, serialise, timeout, job_valid, job_ready, job, handed_over, queue_ready,
+            jobs_started, start_matrix, start_attention, start_norm, start_route, start_copy, close_queues,
+            follow_norm, follow_gate, gate_starts, matrix_busy, attention_busy, norm_busy, route_busy,
+            router_pending, copy_busy, writer_busy, settled, memory_quiet, fetch_fault, read_error, write_error,
+            overflow, progress, beat, wait_rows, wait_input, wait_room, wait_visit, norm_wait_rows, flush, launch,
+            running, finished, failed, error, descriptor, activity, step_done, groups, logit_words, running_state,
+            flushing, beginning, queued, started_index, unsettled, ending, routed, idle_cycles, following_norm,
+            following_gate, after_norm, after_gate, written_address, written_tokens, written_channels, head, wrong,
+            is_end, is_linear, is_norm, is_attention, is_route, is_experts, is_copy, others_idle, idle, free,
+            follows_norm, follows_gate, may, go, fail, code;
+            opcode: opcode(),
+            wait_flag: wait(),
+            index: index(),
+            job_error: error(),
+            linear_input: field("linear", "input"),
+            linear_inputs: field("linear", "inputs"),
+            linear_outputs: field("linear", "outputs"),
+            linear_output: field("linear", "output"),
+            linear_destination: field("linear", "destination"),
+            norm_output: field("norm", "output"),
+            norm_channels: field("norm", "channels"),
+            norm_tokens: field("norm", "tokens"),
+            route_logits: field("route", "logits"),
+            route_tokens: field("route", "tokens"),
+            route_experts: field("route", "experts"),
+            linear_tokens: product(0),
+            to_tokens: Constant::new((Destination::Tokens as u64).into()),
+            to_residual: Constant::new((Destination::Residual as u64).into()),
+            queue: Constant::new(QUEUE.into()),
+            code_read_window: code(ErrorCode::ReadWindow),
+            code_read_response: code(ErrorCode::ReadResponse),
+            code_write_response: code(ErrorCode::WriteResponse),
+            code_timeout: code(ErrorCode::Timeout),
+            code_queues: code(ErrorCode::Queues),
+            code_stopped: code(ErrorCode::Stopped),
+            now_beat: now(Activity::Beat),
+            now_rows: now(Activity::Rows),
+            now_results: now(Activity::Results),
+            now_attention: now(Activity::Attention),
+            now_norm: now(Activity::Norm),
+            now_route: now(Activity::Route),
+            now_copy: now(Activity::Copy),
+            now_settle: now(Activity::Settle),
+            now_fetch: now(Activity::Fetch),
+        )
+    }
+}
+
+impl<const L: usize> Logic for Dispatch<L> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, running_state, flushing, beginning, queued, started_index, unsettled, ending);
+        dff_setup!(self, clock, routed, idle_cycles, following_norm, following_gate, after_norm, after_gate);
+        dff_setup!(self, clock, written_address, written_tokens, written_channels);
+        self.opcode.bus.next = self.job.val();
+        self.wait_flag.bus.next = self.job.val();
+        self.index.bus.next = self.job.val();
+        self.job_error.bus.next = self.job.val();
+        self.linear_input.bus.next = self.job.val();
+        self.linear_inputs.bus.next = self.job.val();
+        self.linear_outputs.bus.next = self.job.val();
+        self.linear_output.bus.next = self.job.val();
+        self.linear_destination.bus.next = self.job.val();
+        self.norm_output.bus.next = self.job.val();
+        self.norm_channels.bus.next = self.job.val();
+        self.norm_tokens.bus.next = self.job.val();
+        self.route_logits.bus.next = self.job.val();
+        self.route_tokens.bus.next = self.job.val();
+        self.route_experts.bus.next = self.job.val();
+        self.linear_tokens.bus.next = self.job.val();
+        self.groups.x.next = self.linear_outputs.bits.val();
+        self.logit_words.x.next = self.route_experts.bits.val();
+        self.is_end.next = self.opcode.bits.val() == 0;
+        self.is_linear.next = self.opcode.bits.val() == 1;
+        self.is_norm.next = self.opcode.bits.val() == 2;
+        self.is_attention.next = self.opcode.bits.val() == 3;
+        self.is_route.next = self.opcode.bits.val() == 4;
+        self.is_experts.next = self.opcode.bits.val() == 5;
+        self.is_copy.next = self.opcode.bits.val() == 6;
+
+        // Who is idle, and whether the engine of the next job is free.
+        self.others_idle.next = !self.matrix_busy.val()
+            & !self.attention_busy.val()
+            & !self.route_busy.val()
+            & !self.router_pending.val()
+            & !self.copy_busy.val()
+            & !self.writer_busy.val()
+            & self.settled.val();
+        self.idle.next = self.others_idle.val() & !self.norm_busy.val();
+        self.free.next = false;
+        if self.is_linear.val() {
+            self.free.next = !self.matrix_busy.val() & !self.attention_busy.val();
+        }
+        if self.is_experts.val() {
+            self.free.next = !self.matrix_busy.val() & !self.attention_busy.val() & !self.route_busy.val();
+        }
+        if self.is_attention.val() {
+            self.free.next = !self.matrix_busy.val() & !self.attention_busy.val() & self.settled.val();
+        }
+        if self.is_norm.val() {
+            self.free.next = !self.norm_busy.val();
+        }
+        if self.is_route.val() {
+            self.free.next = !self.route_busy.val() & !self.router_pending.val();
+        }
+        if self.is_copy.val() {
+            self.free.next = !self.copy_busy.val() & !self.writer_busy.val();
+        }
+
+        // Whether it follows the job before word by word.
+        self.follows_norm.next = self.is_linear.val()
+            & self.after_norm.q.val()
+            & self.norm_busy.val()
+            & self.others_idle.val()
+            & (self.linear_destination.bits.val() != self.to_residual.val())
+            & (self.linear_input.bits.val() == self.written_address.q.val())
+            & (self.linear_tokens.bits.val() == self.written_tokens.q.val())
+            & (self.linear_inputs.bits.val() == self.written_channels.q.val());
+        self.follows_gate.next = self.is_route.val()
+            & self.after_gate.q.val()
+            & !self.attention_busy.val()
+            & !self.route_busy.val()
+            & !self.router_pending.val()
+            & !self.copy_busy.val()
+            & !self.writer_busy.val()
+            & (self.logit_words.y.val() == 1)
+            & (self.route_logits.bits.val() == self.written_address.q.val())
+            & (bit_cast::<20, 16>(self.route_tokens.bits.val()) == self.written_tokens.q.val());
+
+        // Whether the next job may start.
+        self.head.next = self.running_state.q.val()
+            & !self.flushing.q.val()
+            & self.job_valid.val()
+            & !self.ending.q.val()
+            & !(self.serialise.val() & self.unsettled.q.val());
+        self.wrong.next = self.job_error.bits.val().any() | (self.is_experts.val() & !self.routed.q.val());
+        self.may.next = self.free.val() & !self.following_norm.q.val() & !self.following_gate.q.val();
+        if self.wait_flag.bits.val().any() {
+            self.may.next = self.idle.val()
+                | self.follows_norm.val()
+                | (self.follows_gate.val() & !self.following_gate.q.val());
+        }
+        if self.serialise.val() | self.wrong.val() {
+            self.may.next = self.idle.val();
+        }
+        if self.is_end.val() {
+            self.may.next = self.idle.val() & self.memory_quiet.val();
+        }
+        self.go.next = self.head.val() & self.may.val() & !self.wrong.val();
+        self.job_ready.next = self.go.val();
+        self.start_matrix.next = self.go.val() & (self.is_linear.val() | self.is_experts.val());
+        self.start_attention.next = self.go.val() & self.is_attention.val();
+        self.start_norm.next = self.go.val() & self.is_norm.val();
+        self.start_route.next = self.go.val() & self.is_route.val();
+        self.start_copy.next = self.go.val() & self.is_copy.val();
+        self.close_queues.next = self.go.val() & self.is_experts.val();
+        self.gate_starts.next = self.go.val() & self.is_linear.val();
+        self.follow_norm.next = self.following_norm.q.val();
+        self.follow_gate.next = self.following_gate.q.val();
+
+        // What is known of it for the next one.
+        if !self.norm_busy.val() {
+            self.following_norm.d.next = false;
+        }
+        if !self.matrix_busy.val() & self.settled.val() {
+            self.following_gate.d.next = false;
+        }
+        if self.go.val() {
+            self.started_index.d.next = self.index.bits.val();
+            self.unsettled.d.next = true;
+            self.after_norm.d.next = self.is_norm.val();
+            self.after_gate.d.next = self.is_linear.val()
+                & (self.idle.val() | self.follows_norm.val())
+                & (self.linear_destination.bits.val() == self.to_tokens.val())
+                & (self.groups.y.val() == 1);
+            self.written_address.d.next = self.linear_output.bits.val();
+            self.written_tokens.d.next = self.linear_tokens.bits.val();
+            if self.is_norm.val() {
+                self.written_address.d.next = self.norm_output.bits.val();
+                self.written_tokens.d.next = bit_cast::<20, 16>(self.norm_tokens.bits.val());
+                self.written_channels.d.next = self.norm_channels.bits.val();
+            }
+            if self.follows_norm.val() & self.norm_busy.val() {
+                self.following_norm.d.next = true;
+            }
+            if self.is_route.val() {
+                self.routed.d.next = true;
+                if self.follows_gate.val() & !self.idle.val() {
+                    self.following_gate.d.next = true;
+                }
+            }
+            if self.is_experts.val() {
+                self.routed.d.next = false;
+            }
+            if self.is_end.val() {
+                self.ending.d.next = true;
+            }
+        }
+        if self.handed_over.val() & !self.go.val() {
+            self.queued.d.next = self.queued.q.val() + 1;
+        } else if self.go.val() & !self.handed_over.val() {
+            self.queued.d.next = self.queued.q.val() - 1;
+        }
+        self.queue_ready.next = self.queued.q.val() != self.queue.val();
+        self.jobs_started.next = !self.queued.q.val().any();
+
+        // A step, and the end.
+        self.step_done.next =
+            self.running_state.q.val() & self.serialise.val() & self.unsettled.q.val() & self.idle.val();
+        if self.step_done.val() {
+            self.unsettled.d.next = false;
+        }
+        self.finished.next = self.ending.q.val();
+
+        // What goes wrong.
+        self.idle_cycles.d.next = self.idle_cycles.q.val() + 1;
+        if self.progress.val() | self.go.val() | !self.running_state.q.val() {
+            self.idle_cycles.d.next = 0.into();
+        }
+        self.fail.next = false;
+        self.code.next = self.job_error.bits.val();
+        if self.head.val() & self.wrong.val() & self.may.val() {
+            self.fail.next = true;
+            self.started_index.d.next = self.index.bits.val();
+            if !self.job_error.bits.val().any() {
+                self.code.next = self.code_queues.val();
+            }
+        }
+        if self.idle_cycles.q.val() == self.timeout.val() {
+            self.fail.next = true;
+            self.code.next = self.code_timeout.val();
+        }
+        if self.overflow.val() {
+            self.fail.next = true;
+            self.code.next = self.code_queues.val();
+        }
+        if self.fetch_fault.val() {
+            self.fail.next = true;
+            self.code.next = self.code_read_window.val();
+        }
+        if self.write_error.val() {
+            self.fail.next = true;
+            self.code.next = self.code_write_response.val();
+        }
+        if self.read_error.val() {
+            self.fail.next = true;
+            self.code.next = self.code_read_response.val();
+        }
+        if self.stop.val() {
+            self.fail.next = true;
+            self.code.next = self.code_stopped.val();
+        }
+        if !self.running_state.q.val() | self.flushing.q.val() | self.ending.q.val() {
+            self.fail.next = false;
+        }
+        self.failed.next = self.fail.val();
+        self.error.next = self.code.val();
+        self.running.next = self.running_state.q.val();
+        self.descriptor.next = self.started_index.q.val();
+        if self.head.val() & self.wrong.val() & self.may.val() {
+            self.descriptor.next = self.index.bits.val();
+        }
+
+        // What the lanes do.
+        self.activity.next = self.now_fetch.val();
+        if self.beat.val() {
+            self.activity.next = self.now_beat.val();
+        } else if self.attention_busy.val() {
+            self.activity.next = self.now_attention.val();
+        } else if self.matrix_busy.val() {
+            self.activity.next = self.now_settle.val();
+            if self.wait_rows.val() {
+                self.activity.next = self.now_rows.val();
+            } else if self.wait_input.val() {
+                self.activity.next = self.now_norm.val();
+            } else if self.wait_visit.val() {
+                self.activity.next = self.now_route.val();
+            } else if self.wait_room.val() {
+                self.activity.next = self.now_results.val();
+            }
+        } else if self.copy_busy.val() | self.writer_busy.val() {
+            self.activity.next = self.now_copy.val();
+        } else if self.norm_busy.val() {
+            self.activity.next = self.now_norm.val();
+            if self.norm_wait_rows.val() {
+                self.activity.next = self.now_rows.val();
+            }
+        } else if self.route_busy.val() | self.router_pending.val() {
+            self.activity.next = self.now_route.val();
+        } else if !self.settled.val() {
+            self.activity.next = self.now_settle.val();
+        }
+
+        // From start to end.
+        self.flush.next = self.flushing.q.val();
+        self.launch.next = self.beginning.q.val();
+        self.flushing.d.next = self.start.val() | self.fail.val();
+        self.beginning.d.next = self.flushing.q.val() & self.running_state.q.val();
+        if self.fail.val() | self.ending.q.val() {
+            self.running_state.d.next = false;
+            self.ending.d.next = false;
+        }
+        if self.start.val() {
+            self.running_state.d.next = true;
+            self.started_index.d.next = 0.into();
+        }
+        if self.start.val() | self.flushing.q.val() {
+            self.queued.d.next = 0.into();
+            self.unsettled.d.next = false;
+            self.ending.d.next = false;
+            self.routed.d.next = false;
+            self.idle_cycles.d.next = 0.into();
+            self.following_norm.d.next = false;
+            self.following_gate.d.next = false;
+            self.after_norm.d.next = false;
+            self.after_gate.d.next = false;
+        }
+        if self.reset.val() {
+            self.running_state.d.next = false;
+            self.flushing.d.next = false;
+            self.beginning.d.next = false;
+            self.started_index.d.next = 0.into();
+            self.queued.d.next = 0.into();
+            self.unsettled.d.next = false;
+            self.ending.d.next = false;
+            self.routed.d.next = false;
+            self.idle_cycles.d.next = 0.into();
+            self.following_norm.d.next = false;
+            self.following_gate.d.next = false;
+            self.after_norm.d.next = false;
+            self.after_gate.d.next = false;
+        }
+    }
+}

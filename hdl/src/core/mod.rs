@@ -1,0 +1,18 @@
+//! The core: fetches a program and runs it on the units.
+
+mod compute;
+mod copy;
+mod dispatch;
+mod divide;
+mod fetch;
+mod job;
+mod matrix;
+mod norm;
+mod reader;
+mod route;
+mod row_loader;
+mod top;
+mod visits;
+
+pub use compute::Compute;
+pub use top::{EdgeMoe, axi_names};
