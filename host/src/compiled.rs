@@ -11,29 +11,15 @@ use edge_moe_isa::descriptor::Descriptor;
 use memmap2::Mmap;
 
 use crate::compile::ModelCard;
+use crate::executable::{Bytes, Executable};
 use crate::{Error, Result, atomic_file};
 
 /// A checked artifact together with its bytes.
 #[derive(Debug)]
 pub struct CompiledModel {
-    bytes: Bytes,
-    artifact: Artifact,
+    executable: Arc<Executable>,
+    manifest: Manifest,
     card: ModelCard,
-}
-
-#[derive(Debug)]
-enum Bytes {
-    Mapped(Mmap),
-    Owned(Vec<u8>),
-}
-
-impl AsRef<[u8]> for Bytes {
-    fn as_ref(&self) -> &[u8] {
-        match self {
-            Self::Mapped(map) => map,
-            Self::Owned(bytes) => bytes,
-        }
-    }
 }
 
 impl CompiledModel {
@@ -56,17 +42,23 @@ impl CompiledModel {
         let artifact = Artifact::parse(bytes.as_ref())
             .map_err(|cause| Error::input(subject, cause).hint("make it again with `edge-moe compile`"))?;
         let card = read_card(&artifact.manifest).map_err(|problem| Error::input(subject, problem))?;
-        Ok(Arc::new(Self { bytes, artifact, card }))
+        let manifest = artifact.manifest.clone();
+        Ok(Arc::new(Self { executable: Arc::new(Executable::of_artifact(artifact, bytes)), manifest, card }))
     }
 
     /// Writes the artifact; the file appears complete or not at all.
     pub fn write(&self, path: &Path) -> Result<()> {
-        atomic_file::write(path, |file| file.write_all(self.bytes.as_ref()))
+        atomic_file::write(path, |file| file.write_all(self.executable.file()))
     }
 
     /// What is inside.
     pub fn manifest(&self) -> &Manifest {
-        &self.artifact.manifest
+        &self.manifest
+    }
+
+    /// What a device needs of it.
+    pub fn executable(&self) -> &Arc<Executable> {
+        &self.executable
     }
 
     /// The model's shape, tasks and provenance.
@@ -76,23 +68,22 @@ impl CompiledModel {
 
     /// The descriptors of each program, in the manifest's order.
     pub fn programs(&self) -> &[Vec<Descriptor>] {
-        &self.artifact.programs
+        self.executable.programs()
     }
 
     /// Weights and programs, as they stand in device memory after its writable part.
     pub fn image(&self) -> &[u8] {
-        &self.bytes.as_ref()[self.artifact.image.clone()]
+        self.executable.image()
     }
 
     /// Bytes of the whole artifact.
     pub fn file_bytes(&self) -> usize {
-        self.bytes.as_ref().len()
+        self.executable.file().len()
     }
 
     /// The device memory the model's programs may use.
     pub fn window(&self) -> MemoryWindow {
-        let writable_bytes = self.manifest().writable_bytes;
-        MemoryWindow { writable_bytes, total_bytes: writable_bytes + self.image().len() as u64 }
+        self.executable.window()
     }
 
     /// Index of the program of that name.

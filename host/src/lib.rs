@@ -8,11 +8,14 @@ pub mod device;
 pub mod draw;
 pub mod error;
 pub mod evaluate;
+pub mod executable;
 pub mod fidelity;
+pub mod lockstep;
 pub mod model;
 pub mod picture;
 pub mod profile;
 pub mod quantise;
+pub mod random_program;
 pub mod runtime;
 pub mod tasks;
 

@@ -72,7 +72,7 @@ impl BlockRouting {
 impl<D: Device> Runtime<D> {
     /// Loads a model onto a device.
     pub fn new(mut device: D, model: Arc<CompiledModel>) -> Result<Self> {
-        device.load(Arc::clone(&model))?;
+        device.load(Arc::clone(model.executable()))?;
         Ok(Self { device, model })
     }
 

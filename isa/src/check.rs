@@ -10,12 +10,14 @@
 
 mod footprint;
 mod operands;
+mod written;
 
 use thiserror::Error;
 
 use crate::arch::ArchConfig;
 use crate::descriptor::{BYTES, DecodeError, Descriptor, Operation, Space};
 use footprint::{Footprint, Region};
+pub use written::Written;
 
 /// Most descriptors of one program.
 pub const MAX_DESCRIPTORS: usize = 4096;
@@ -94,12 +96,13 @@ impl InFlight {
     }
 }
 
-/// What is known about the device's memories before a descriptor.
-struct Checker<'a> {
+/// Checks a program descriptor by descriptor: what is known about the device's
+/// memories before the next one. That `end` comes last is left to [`check`].
+#[derive(Clone, Debug)]
+pub struct Checker<'a> {
     arch: &'a ArchConfig,
     window: MemoryWindow,
-    scratchpad_written: Vec<bool>,
-    residual_written: Vec<bool>,
+    written: Written,
     in_flight: InFlight,
     /// Token ranges in the queues, and how many experts the queues are for.
     routed: Vec<std::ops::Range<u32>>,
@@ -108,12 +111,12 @@ struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    fn new(arch: &'a ArchConfig, window: MemoryWindow) -> Self {
+    /// A checker before the first descriptor, for a device of valid sizes.
+    pub fn new(arch: &'a ArchConfig, window: MemoryWindow) -> Self {
         Self {
             arch,
             window,
-            scratchpad_written: vec![false; arch.scratchpad_words as usize],
-            residual_written: vec![false; arch.residual_words as usize],
+            written: Written::new(arch),
             in_flight: InFlight::default(),
             routed: Vec::new(),
             routed_experts: 0,
@@ -121,7 +124,11 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn step(&mut self, descriptor: &Descriptor) -> Reason {
+    /// Checks the next descriptor; one that is refused leaves a checker that is of no more use.
+    ///
+    /// # Errors
+    /// What is wrong with the descriptor.
+    pub fn step(&mut self, descriptor: &Descriptor) -> Result<(), String> {
         operands::check(self.arch, &descriptor.operation)?;
         let footprint = Footprint::of(self.arch, &descriptor.operation);
         footprint.needed().try_for_each(|region| self.check_inside(region))?;
@@ -134,9 +141,13 @@ impl<'a> Checker<'a> {
             return Err(format!("would change {region} while it is still read or written"));
         }
         self.check_queues(&descriptor.operation)?;
-        footprint.results().for_each(|region| self.mark(region, true));
-        footprint.scratch.iter().for_each(|region| self.mark(region, false));
+        self.written.add(&footprint);
         self.check_hazards(descriptor.wait, footprint)
+    }
+
+    /// Words that hold results now.
+    pub fn written(&self) -> &Written {
+        &self.written
     }
 
     fn check_inside(&self, region: &Region) -> Reason {
@@ -176,11 +187,7 @@ impl<'a> Checker<'a> {
     }
 
     fn check_written(&self, region: &Region) -> Reason {
-        let written = match region.space {
-            Space::Memory => return Ok(()),
-            Space::Scratchpad => &self.scratchpad_written,
-            Space::Residual => &self.residual_written,
-        };
+        let Some(written) = self.written.words(region.space) else { return Ok(()) };
         let range = region.start as usize..region.end() as usize;
         match written[range.clone()].iter().position(|&written| !written) {
             Some(offset) => {
@@ -188,16 +195,6 @@ impl<'a> Checker<'a> {
             }
             None => Ok(()),
         }
-    }
-
-    /// Notes that a region holds results, or nothing that may be read.
-    fn mark(&mut self, region: &Region, holds_results: bool) {
-        let written = match region.space {
-            Space::Memory => return,
-            Space::Scratchpad => &mut self.scratchpad_written,
-            Space::Residual => &mut self.residual_written,
-        };
-        written[region.start as usize..region.end() as usize].fill(holds_results);
     }
 
     fn check_hazards(&mut self, wait: bool, footprint: Footprint) -> Reason {

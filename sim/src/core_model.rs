@@ -23,8 +23,8 @@ pub use observe::Shadow;
 use ports::{MemoryPorts, Ports};
 pub use run::{Ending, Run, Step};
 
+use crate::Result;
 use crate::memory::{FromCore, Memory};
-use crate::{Error, Result};
 
 /// Half a clock period, in units of Verilog's time.
 const HALF_PERIOD: u64 = 1;
@@ -169,14 +169,12 @@ impl CoreModel {
         Ok(())
     }
 
-    /// Puts another memory behind the core, which must not be using the present one.
-    pub fn set_memory(&mut self, mut memory: Memory) -> Result<()> {
-        if self.is_running() || !self.memory.is_idle() {
-            let problem = "the memory cannot be changed while the core uses it".into();
-            return Err(Error::Contradiction { cycle: self.cycle, problem });
+    /// Waits, up to `cycles` cycles, for what memory still owes; a start before that is refused.
+    pub fn drain(&mut self, cycles: u64) -> Result<()> {
+        let end = self.cycle.saturating_add(cycles);
+        while !self.is_running() && !self.memory.is_idle() && self.cycle < end {
+            self.step()?;
         }
-        memory.start_at(self.cycle);
-        self.memory = memory;
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 // stores word i of descriptor d, twice, in scratchpad word 16·d + i. Unless the first byte is zero
 // (`end`), it then writes 16 words 256·d + i to memory address 64·d and word d of the residual memory.
 module edge_moe(
-  input wire aclk, input wire aresetn, output wire interrupt,
+  input wire aclk, input wire aresetn, output wire irq,
   input wire [11:0] s_axi_awaddr, input wire [2:0] s_axi_awprot, input wire s_axi_awvalid, output wire s_axi_awready,
   input wire [31:0] s_axi_wdata, input wire [3:0] s_axi_wstrb, input wire s_axi_wvalid, output wire s_axi_wready,
   output wire [1:0] s_axi_bresp, output reg s_axi_bvalid, input wire s_axi_bready,
@@ -37,7 +37,7 @@ module edge_moe(
   wire write_beat = m_axi_0_wvalid && m_axi_0_wready;
   wire moved = read_beat || write_beat || (state == ASK && m_axi_0_arready) || state == SETTLE;
 
-  assign interrupt = mode[1] && (status[1] || status[2]);
+  assign irq = mode[1] && (status[1] || status[2]);
   assign {s_axi_awready, s_axi_wready, s_axi_arready} = {write, write, s_axi_arvalid && !s_axi_rvalid};
   assign {s_axi_bresp, s_axi_rresp} = 0;
   assign m_axi_0_arid = 1;

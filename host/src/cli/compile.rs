@@ -10,7 +10,7 @@ use edge_moe::quantise::TensorReport;
 use edge_moe::{Result, picture};
 use serde::Serialize;
 
-use super::load::{architecture, calibrate_and_compile};
+use super::load::{architecture, calibrate_and_compile, read_fitted};
 use super::table::{number, table};
 use super::{print, print_json, progress};
 
@@ -62,13 +62,13 @@ struct ProgramReport {
 pub fn execute(arguments: &Arguments) -> Result<()> {
     let arch = architecture(&arguments.arch)?;
     let model = read_safetensors(&arguments.model)?;
-    let paths = picture::list_directory(&arguments.calibrate)?;
-    let (compilation, pictures) = calibrate_and_compile(&model, &arch, &paths)?;
+    let pictures = read_fitted(&model, &picture::list_directory(&arguments.calibrate)?)?;
+    let compilation = calibrate_and_compile(&model, &arch, &pictures)?;
     let compiled = CompiledModel::from_bytes(compilation.artifact)?;
     compiled.write(&arguments.output)?;
 
     let compared = &pictures[..pictures.len().min(arguments.report_pictures)];
-    let bar = progress::bar("comparing", compared.len());
+    let bar = progress::bar("comparing", "pictures", compared.len());
     let activations = compare_activations(&model, &compiled, compared, &|| bar.inc(1))?;
     bar.finish_and_clear();
     let programs = compiled.manifest().programs.iter().map(|program| ProgramReport {

@@ -44,7 +44,7 @@ pub fn execute(arguments: &Arguments) -> Result<()> {
         }
     };
     let mut runtime = Runtime::new(SoftwareDevice::new(), compiled)?;
-    let bar = progress::bar("evaluating", pictures.len());
+    let bar = progress::bar("evaluating", "pictures", pictures.len());
     let evaluation = evaluate(&mut runtime, float.as_ref(), &pictures, &|| bar.inc(1))?;
     bar.finish_and_clear();
     if arguments.json { print_json(&evaluation) } else { print(&text(&evaluation)) }

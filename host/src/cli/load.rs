@@ -1,4 +1,4 @@
-//! A model as `run` and `eval` take it: a compiled artifact, or float weights
+//! A model as `run`, `eval` and `verify` take it: a compiled artifact, or float weights
 //! that are calibrated and compiled on the way.
 
 use std::fs::File;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 use edge_moe::compile::{Compilation, compile};
 use edge_moe::compiled::CompiledModel;
-use edge_moe::model::{Model, ModelConfig, read_safetensors};
+use edge_moe::model::{Model, ModelConfig, random, read_safetensors, sample_shapes};
 use edge_moe::quantise::calibrate;
 use edge_moe::{Error, Result, picture};
 use edge_moe_isa::arch::ArchConfig;
@@ -40,35 +40,47 @@ pub struct Loaded {
     pub float: Option<Model>,
 }
 
+/// A model before its float weights, if it has them, are compiled.
+pub enum Opened {
+    /// An artifact.
+    Compiled(Arc<CompiledModel>),
+    /// Float weights, and the architecture to compile them for.
+    Float(Box<Model>, ArchConfig),
+}
+
+/// Opens `path`: an artifact, float weights, or `random:SEED` for the full Edge-MoE shape with random weights.
+pub fn open(path: &Path, options: &CompileOptions) -> Result<Opened> {
+    let arch = || options.architecture();
+    if let Some(seed) = path.to_str().and_then(|path| path.strip_prefix("random:")) {
+        let seed = seed.parse().map_err(|cause| Error::usage(path.display(), format!("seed: {cause}")))?;
+        let (config, depths) = sample_shapes::edge_moe();
+        let model = random(&config, depths, seed).map_err(|problem| Error::input(path.display(), problem))?;
+        return Ok(Opened::Float(Box::new(model), arch()?));
+    }
+    if !is_artifact(path)? {
+        return Ok(Opened::Float(Box::new(read_safetensors(path)?), arch()?));
+    }
+    if options.arch.is_some() || options.calibrate.is_some() {
+        let problem = "is compiled already; --arch and --calibrate apply to float weights";
+        return Err(
+            Error::usage(path.display(), problem).hint("leave them out, or give the .safetensors file")
+        );
+    }
+    Ok(Opened::Compiled(CompiledModel::open(path)?))
+}
+
 /// Loads `path`; float weights are calibrated on `own_pictures` unless a directory was given, and on the
 /// synthetic picture if there are none.
 pub fn load(path: &Path, options: &CompileOptions, own_pictures: &[PathBuf]) -> Result<Loaded> {
-    if is_artifact(path)? {
-        if options.arch.is_some() || options.calibrate.is_some() {
-            let problem = "is compiled already; --arch and --calibrate apply to float weights";
-            return Err(
-                Error::usage(path.display(), problem).hint("leave them out, or give the .safetensors file")
-            );
-        }
-        return Ok(Loaded { compiled: CompiledModel::open(path)?, float: None });
-    }
-    let arch = architecture(options.arch.as_deref().unwrap_or(DEFAULT_ARCH))?;
-    let model = read_safetensors(path)?;
-    let Some(pictures) = calibration_pictures(options, own_pictures)? else {
-        let (compilation, _) = calibrate_on(&model, &arch, vec![synthetic(&model.config)])?;
-        return Ok(Loaded { compiled: CompiledModel::from_bytes(compilation.artifact)?, float: Some(model) });
+    let (model, arch) = match open(path, options)? {
+        Opened::Compiled(compiled) => return Ok(Loaded { compiled, float: None }),
+        Opened::Float(model, arch) => (*model, arch),
     };
-    let (compilation, _) = calibrate_and_compile(&model, &arch, &pictures)?;
-    Ok(Loaded { compiled: CompiledModel::from_bytes(compilation.artifact)?, float: Some(model) })
-}
-
-/// Files of pictures to calibrate on; none if there are none.
-fn calibration_pictures(options: &CompileOptions, own_pictures: &[PathBuf]) -> Result<Option<Vec<PathBuf>>> {
-    Ok(match &options.calibrate {
-        Some(directory) => Some(picture::list_directory(directory)?),
+    let pictures = match options.calibration_paths()? {
+        Some(paths) => read_fitted(&model, &paths)?,
         None if own_pictures.is_empty() => {
             tracing::info!("calibrating on a synthetic picture; --calibrate DIR names real ones");
-            None
+            vec![synthetic(&model.config)]
         }
         None => {
             let some = &own_pictures[..own_pictures.len().min(OWN_CALIBRATION_PICTURES)];
@@ -76,9 +88,23 @@ fn calibration_pictures(options: &CompileOptions, own_pictures: &[PathBuf]) -> R
                 "calibrating on {} of the pictures at hand; --calibrate DIR names others",
                 some.len()
             );
-            Some(some.to_vec())
+            read_fitted(&model, some)?
         }
-    })
+    };
+    let compilation = calibrate_and_compile(&model, &arch, &pictures)?;
+    Ok(Loaded { compiled: CompiledModel::from_bytes(compilation.artifact)?, float: Some(model) })
+}
+
+impl CompileOptions {
+    /// The architecture that was asked for by name, or else the usual one.
+    pub fn architecture(&self) -> Result<ArchConfig> {
+        architecture(self.arch.as_deref().unwrap_or(DEFAULT_ARCH))
+    }
+
+    /// Pictures of the directory to calibrate on, if one was given.
+    pub fn calibration_paths(&self) -> Result<Option<Vec<PathBuf>>> {
+        self.calibrate.as_deref().map(picture::list_directory).transpose()
+    }
 }
 
 /// The synthetic picture in the size of a network's input.
@@ -86,30 +112,18 @@ pub fn synthetic(config: &ModelConfig) -> RgbImage {
     picture::synthetic(config.image_width as u32, config.image_height as u32)
 }
 
-/// Calibrates a model on pictures and compiles it; also returns the pictures.
-pub fn calibrate_and_compile(
-    model: &Model,
-    arch: &ArchConfig,
-    paths: &[PathBuf],
-) -> Result<(Compilation, Vec<RgbImage>)> {
-    let fit = |picture: RgbImage| {
-        picture::fit(&picture, model.config.image_width as u32, model.config.image_height as u32)
-    };
-    let pictures =
-        paths.iter().map(|path| picture::read(path).map(fit)).collect::<Result<Vec<RgbImage>>>()?;
-    calibrate_on(model, arch, pictures)
+/// Reads pictures at the size of a model.
+pub fn read_fitted(model: &Model, paths: &[PathBuf]) -> Result<Vec<RgbImage>> {
+    let (width, height) = (model.config.image_width as u32, model.config.image_height as u32);
+    paths.iter().map(|path| Ok(picture::fit(&picture::read(path)?, width, height))).collect()
 }
 
-/// The same with pictures of the network's size.
-fn calibrate_on(
-    model: &Model,
-    arch: &ArchConfig,
-    pictures: Vec<RgbImage>,
-) -> Result<(Compilation, Vec<RgbImage>)> {
-    let bar = progress::bar("calibrating", pictures.len());
-    let ranges = calibrate(model, &pictures, &|| bar.inc(1));
+/// Calibrates a model on pictures of its size and compiles it.
+pub fn calibrate_and_compile(model: &Model, arch: &ArchConfig, pictures: &[RgbImage]) -> Result<Compilation> {
+    let bar = progress::bar("calibrating", "pictures", pictures.len());
+    let ranges = calibrate(model, pictures, &|| bar.inc(1));
     bar.finish_and_clear();
-    Ok((compile(model, arch, &ranges, pictures.len())?, pictures))
+    compile(model, arch, &ranges, pictures.len())
 }
 
 /// The named architecture.

@@ -2,6 +2,7 @@
 //! and remarks to standard error.
 
 mod compile;
+mod device;
 mod eval;
 mod inspect;
 mod load;
@@ -9,6 +10,7 @@ mod profile;
 mod progress;
 mod run;
 mod table;
+mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -48,6 +50,8 @@ enum Command {
     Inspect(inspect::Arguments),
     /// Say where the cycles of a picture go, layer by layer
     Profile(profile::Arguments),
+    /// Run a device beside the software device and compare everything they leave
+    Verify(verify::Arguments),
 }
 
 /// Runs the command; what goes wrong becomes a message and an exit code.
@@ -83,6 +87,7 @@ fn execute(cli: Cli) -> Result<()> {
         Command::Eval(arguments) => eval::execute(&arguments),
         Command::Inspect(arguments) => inspect::execute(&arguments),
         Command::Profile(arguments) => profile::execute(&arguments),
+        Command::Verify(arguments) => verify::execute(&arguments),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar over `length` pictures on standard error.
-pub fn bar(what: &'static str, length: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg:<12} {bar:40} {pos}/{len} pictures, {eta} left");
-    let bar = ProgressBar::new(length as u64).with_style(style.expect("template is valid"));
-    bar.with_message(what)
+/// A bar over `length` of something, such as `pictures`, on standard error.
+pub fn bar(what: &'static str, of: &str, length: usize) -> ProgressBar {
+    let template = format!("{{msg:<12}} {{bar:40}} {{pos}}/{{len}} {of}, {{eta}} left");
+    let style = ProgressStyle::with_template(&template).expect("template is valid");
+    ProgressBar::new(length as u64).with_style(style).with_message(what)
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use edge_moe::device::SoftwareDevice;
+use edge_moe::device::{Device, RunFigures};
 use edge_moe::draw::{self, RoutingPanel, RoutingView};
 use edge_moe::model::{ModelConfig, Task, TaskKind};
 use edge_moe::runtime::{Answers, BlockRouting, Runtime};
@@ -13,6 +13,7 @@ use edge_moe::{Error, Result, picture};
 use image::RgbImage;
 use serde::Serialize;
 
+use super::device::{DeviceKind, DeviceOptions, figures_text};
 use super::load::{CompileOptions, load};
 use super::{print, print_json, progress};
 
@@ -36,6 +37,9 @@ pub struct Arguments {
     #[command(flatten)]
     compile: CompileOptions,
 
+    #[command(flatten)]
+    device: DeviceOptions,
+
     /// Print the answers as JSON
     #[arg(long)]
     json: bool,
@@ -51,6 +55,8 @@ struct Report {
 #[derive(Serialize)]
 struct PictureReport {
     picture: PathBuf,
+    /// What the run took; none if the device does not count.
+    figures: Option<RunFigures>,
     answers: Vec<AnswerReport>,
     /// Expert routing as a picture; none if the model has no experts.
     routing_file: Option<PathBuf>,
@@ -94,22 +100,34 @@ struct RoutingReport {
 pub fn execute(arguments: &Arguments) -> Result<()> {
     let stems = distinct_stems(&arguments.pictures)?;
     let loaded = load(&arguments.model, &arguments.compile, &arguments.pictures)?;
-    let mut runtime = Runtime::new(SoftwareDevice::new(), loaded.compiled)?;
+    let bar = match arguments.device.device {
+        DeviceKind::Software => progress::bar("running", "pictures", stems.len()),
+        DeviceKind::Rtl => progress::bar("running", "descriptors", 0),
+    };
+    let mut runtime = Runtime::new(arguments.device.open(&bar, false)?, loaded.compiled)?;
     let program = runtime.program_for(arguments.task.as_deref())?;
+    if arguments.device.device == DeviceKind::Rtl {
+        bar.set_length(runtime.model().programs()[program].len() as u64);
+    }
     let mut pictures = Vec::new();
-    let bar = progress::bar("running", stems.len());
     for (path, stem) in arguments.pictures.iter().zip(&stems) {
         let picture = picture::read(path)?;
         let answers = runtime.run(&picture, program)?;
+        let figures = runtime.device().figures();
+        if let Some(figures) = &figures {
+            bar.suspend(|| tracing::info!("{}: {}", path.display(), figures_text(figures)));
+        }
         std::fs::create_dir_all(&arguments.out).map_err(|cause| Error::writing(&arguments.out, cause))?;
         let config = &runtime.model().card().config;
         let writer = Writer { config, picture: &picture, prefix: &arguments.out.join(stem) };
-        pictures.push(writer.write(path, &answers)?);
-        bar.inc(1);
+        pictures.push(PictureReport { figures, ..writer.write(path, &answers)? });
+        if arguments.device.device == DeviceKind::Software {
+            bar.inc(1);
+        }
     }
     bar.finish_and_clear();
     let arch = runtime.model().manifest().arch.name.clone();
-    let report = Report { device: edge_moe::device::Device::name(runtime.device()), arch, pictures };
+    let report = Report { device: runtime.device().name(), arch, pictures };
     if arguments.json { print_json(&report) } else { print(&text(&report)) }
 }
 
@@ -156,6 +174,7 @@ impl Writer<'_> {
         });
         Ok(PictureReport {
             picture: path.to_path_buf(),
+            figures: None,
             answers: reports,
             routing_file,
             routing: routing.collect(),

@@ -1,6 +1,6 @@
 //! The software device: executes descriptors with the bit-exact kernels.
 //!
-//! It trusts its programs because [`CompiledModel`] lets none through that
+//! It trusts its programs because [`Executable`] lets none through that
 //! `edge_moe_isa::check` has not accepted: every address below lies inside its
 //! memory, and nothing is read that was not written.
 
@@ -8,12 +8,13 @@ mod execute;
 
 use std::sync::Arc;
 
+use edge_moe_isa::check::Written;
 use edge_moe_isa::descriptor::Space;
 use edge_moe_kernels::route::Queues;
 
-use super::{Device, Stepper, not_loaded, outside_memory};
-use crate::compiled::CompiledModel;
-use crate::{Error, ErrorKind, Result};
+use super::{Device, Stepper, bytes_not_words, no_program, not_loaded, words_of, writable_range};
+use crate::Result;
+use crate::executable::Executable;
 
 const NAME: &str = "software device";
 
@@ -25,12 +26,14 @@ pub struct SoftwareDevice {
 
 /// A model and the memories it runs in.
 struct Loaded {
-    model: Arc<CompiledModel>,
+    executable: Arc<Executable>,
     /// The writable part of memory.
     writable: Vec<u8>,
     scratchpad: Vec<i16>,
     residual: Vec<i16>,
     queues: Queues,
+    /// What the program has written on the chip.
+    written: Written,
     /// The program that runs, and its next descriptor.
     position: Option<(usize, usize)>,
 }
@@ -52,36 +55,32 @@ impl Device for SoftwareDevice {
         NAME.to_string()
     }
 
-    fn load(&mut self, model: Arc<CompiledModel>) -> Result<()> {
-        let arch = &model.manifest().arch;
+    fn load(&mut self, executable: Arc<Executable>) -> Result<()> {
+        let arch = executable.arch();
         let values = |words: u32| vec![0; (words * arch.vector) as usize];
         self.loaded = Some(Loaded {
-            writable: vec![0; model.manifest().writable_bytes as usize],
+            writable: vec![0; executable.window().writable_bytes as usize],
             scratchpad: values(arch.scratchpad_words),
             residual: values(arch.residual_words),
             queues: Queues::new(0),
+            written: Written::new(arch),
             position: None,
-            model,
+            executable,
         });
         Ok(())
     }
 
     fn write_memory(&mut self, address: u64, bytes: &[u8]) -> Result<()> {
         let writable = &mut self.loaded()?.writable;
-        let length = writable.len();
-        let target =
-            usize::try_from(address).ok().and_then(|start| writable.get_mut(start..)?.get_mut(..bytes.len()));
-        target.ok_or_else(|| outside_memory(NAME, address, bytes.len(), length))?.copy_from_slice(bytes);
+        let range = writable_range(NAME, address, bytes.len(), writable.len())?;
+        writable[range].copy_from_slice(bytes);
         Ok(())
     }
 
     fn read_memory(&mut self, address: u64, bytes: &mut [u8]) -> Result<()> {
         let writable = &self.loaded()?.writable;
-        let source =
-            usize::try_from(address).ok().and_then(|start| writable.get(start..)?.get(..bytes.len()));
-        bytes.copy_from_slice(
-            source.ok_or_else(|| outside_memory(NAME, address, bytes.len(), writable.len()))?,
-        );
+        let range = writable_range(NAME, address, bytes.len(), writable.len())?;
+        bytes.copy_from_slice(&writable[range]);
         Ok(())
     }
 
@@ -99,21 +98,22 @@ impl Device for SoftwareDevice {
 impl Stepper for SoftwareDevice {
     fn start(&mut self, program: usize) -> Result<()> {
         let loaded = self.loaded()?;
-        let programs = loaded.model.programs().len();
+        let programs = loaded.executable.programs().len();
         if program >= programs {
-            let problem = format!("program {program} does not exist, the model has {programs}");
-            return Err(Error::new(ErrorKind::Device, NAME, problem));
+            return Err(no_program(NAME, program, programs));
         }
         loaded.position = Some((program, 0));
+        loaded.written = Written::new(loaded.executable.arch());
         Ok(())
     }
 
     fn step(&mut self) -> Result<Option<usize>> {
         let loaded = self.loaded()?;
         let Some((program, index)) = loaded.position else { return Ok(None) };
-        let model = Arc::clone(&loaded.model);
-        let descriptors = &model.programs()[program];
+        let executable = Arc::clone(&loaded.executable);
+        let descriptors = &executable.programs()[program];
         loaded.execute(&descriptors[index].operation);
+        loaded.written.execute(executable.arch(), &descriptors[index].operation);
         loaded.position = (index + 1 < descriptors.len()).then_some((program, index + 1));
         Ok(Some(index))
     }
@@ -123,16 +123,13 @@ impl Stepper for SoftwareDevice {
         let memory = match space {
             Space::Scratchpad => &loaded.scratchpad,
             Space::Residual => &loaded.residual,
-            Space::Memory => {
-                return Err(Error::new(ErrorKind::Device, NAME, "memory is read as bytes, not as words"));
-            }
+            Space::Memory => return Err(bytes_not_words(NAME)),
         };
-        let vector = loaded.model.manifest().arch.vector as usize;
-        let start = address as usize * vector;
-        let found = memory.get(start..).and_then(|rest| rest.get(..words as usize * vector));
-        found.map(<[i16]>::to_vec).ok_or_else(|| {
-            let problem = format!("{words} words at {address} lie outside the {space}");
-            Error::new(ErrorKind::Device, NAME, problem)
-        })
+        words_of(NAME, loaded.executable.arch(), memory, space, address, words)
+    }
+
+    fn written(&self, space: Space) -> Result<&[bool]> {
+        let loaded = self.loaded.as_ref().ok_or_else(|| not_loaded(NAME))?;
+        loaded.written.words(space).ok_or_else(|| bytes_not_words(NAME))
     }
 }

@@ -69,8 +69,7 @@ impl Loaded {
     }
 
     fn linear(&mut self, linear: &Linear) {
-        let packed =
-            PackedLinear::new(&self.model.manifest().arch, linear.inputs.into(), linear.outputs.into());
+        let packed = PackedLinear::new(self.executable.arch(), linear.inputs.into(), linear.outputs.into());
         let rows = usize::from(linear.sets) * usize::from(linear.tokens);
         let input = &self.scratchpad[self.values_at(linear.input, rows * packed.inputs)];
         let layer = Layer {
@@ -146,7 +145,7 @@ impl Loaded {
 
     fn experts(&mut self, experts: &Experts) {
         let queues = std::mem::replace(&mut self.queues, Queues::new(0));
-        let arch = &self.model.manifest().arch;
+        let arch = self.executable.arch();
         let (channels, hidden) = (usize::from(experts.channels), usize::from(experts.hidden_channels));
         let fc1 = PackedLinear::new(arch, channels, hidden);
         let fc2 = PackedLinear::new(arch, hidden, channels);
@@ -233,7 +232,7 @@ impl Loaded {
     }
 
     fn vector(&self) -> usize {
-        self.model.manifest().arch.vector as usize
+        self.executable.arch().vector as usize
     }
 
     /// Where `count` values from word `address` on stand in an on-chip memory.
@@ -245,7 +244,7 @@ impl Loaded {
     /// Bytes of the image at a memory address.
     fn image_bytes(&self, address: u32, count: usize) -> &[u8] {
         let start = address as usize - self.writable.len();
-        &self.model.image()[start..start + count]
+        &self.executable.image()[start..start + count]
     }
 
     /// Bytes anywhere in memory.
