@@ -205,7 +205,7 @@ architecture! {
     records 128, lane bits 4, row address 7, core rows 8, residual address 12, score address 9, word address 14, half 13,
     norm ring 6, element bits 4, epilogue 2 of 8, slice 32, experts 32,
     ports 1 of 128, strobe 16, entry 128 of 1, descriptor of 4, beat address 4, chunk address 8,
-    stream 4096 of 12, order 8
+    stream 512 of 9, order 6
 }
 architecture! {
     /// 32 × 32: a large Zynq UltraScale+.
@@ -214,5 +214,5 @@ architecture! {
     records 256, lane bits 5, row address 6, core rows 7, residual address 11, score address 9, word address 13, half 12,
     norm ring 5, element bits 5, epilogue 8 of 4, slice 128, experts 32,
     ports 2 of 128, strobe 16, entry 256 of 2, descriptor of 4, beat address 4, chunk address 8,
-    stream 2048 of 10, order 8
+    stream 1024 of 9, order 7
 }

@@ -99,7 +99,7 @@ impl ArchConfig {
             epilogue_width: 2,
             memory_bytes: 16,
             memory_ports: 1,
-            stream_entries: 4096,
+            stream_entries: 512,
         }
     }
 
@@ -119,7 +119,7 @@ impl ArchConfig {
             epilogue_width: 8,
             memory_bytes: 16,
             memory_ports: 2,
-            stream_entries: 2048,
+            stream_entries: 1024,
         }
     }
 

@@ -23,14 +23,14 @@ pub struct DeviceOptions {
     pub device: DeviceKind,
 
     #[command(flatten)]
-    rtl: RtlArguments,
+    rtl: RtlOptions,
 }
 
 /// Options of the RTL alone.
 #[derive(Args)]
 #[command(next_help_heading = "RTL under Verilator")]
 #[cfg_attr(not(feature = "sim"), allow(dead_code, reason = "read where there is RTL"))]
-struct RtlArguments {
+pub struct RtlOptions {
     /// Seed of everything random: registers before their reset, memory, pictures and programs of `verify` [default: 1]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -74,38 +74,42 @@ impl DeviceOptions {
     /// load has another memory, unless options say which.
     pub fn open(&self, bar: &ProgressBar, random_memory: bool) -> Result<Box<dyn Device>> {
         match self.device {
-            DeviceKind::Rtl => self.open_rtl(bar, random_memory),
+            DeviceKind::Rtl => self.rtl.open(bar, random_memory),
             DeviceKind::Software => match self.rtl.given() {
                 Some(option) => Err(Error::usage(option, "applies to the RTL only").hint("add --device rtl")),
                 None => Ok(Box::new(SoftwareDevice::new())),
             },
         }
     }
+}
 
+impl RtlOptions {
+    /// Makes the device; see [`DeviceOptions::open`].
     #[cfg(not(feature = "sim"))]
-    fn open_rtl(&self, _bar: &ProgressBar, _random_memory: bool) -> Result<Box<dyn Device>> {
+    pub fn open(&self, _bar: &ProgressBar, _random_memory: bool) -> Result<Box<dyn Device>> {
         Err(Error::usage("--device rtl", "this command was built without the RTL")
             .hint("build it with `cargo build --release --features sim`"))
     }
 
+    /// Makes the device; see [`DeviceOptions::open`].
     #[cfg(feature = "sim")]
-    fn open_rtl(&self, bar: &ProgressBar, random_memory: bool) -> Result<Box<dyn Device>> {
+    pub fn open(&self, bar: &ProgressBar, random_memory: bool) -> Result<Box<dyn Device>> {
         use edge_moe::device::{RtlDevice, RtlOptions, Waves};
-        let RtlArguments { latency, random_latency, back_pressure, wave, .. } = &self.rtl;
+        let Self { latency, random_latency, back_pressure, wave, .. } = self;
         let default = RtlOptions::default();
         let fixed = latency.map(|latency| latency..=latency);
         let given = fixed.or(random_latency.map(|(least, most)| least..=most));
         let waves = wave.as_ref().map(|path| Waves {
             path: path.clone(),
-            from: self.rtl.wave_from.unwrap_or(0),
-            to: self.rtl.wave_to.unwrap_or(u64::MAX),
+            from: self.wave_from.unwrap_or(0),
+            to: self.wave_to.unwrap_or(u64::MAX),
         });
         let mut device = RtlDevice::new(RtlOptions {
-            seed: self.seed(),
+            seed: self.seed.unwrap_or(1),
             random_memory: random_memory && given.is_none() && back_pressure.is_none(),
             latency: given.unwrap_or(default.latency.clone()),
             back_pressure: back_pressure.unwrap_or(default.back_pressure),
-            cycle_limit: self.rtl.cycle_limit.unwrap_or(default.cycle_limit),
+            cycle_limit: self.cycle_limit.unwrap_or(default.cycle_limit),
             waves,
             ..default
         });
@@ -113,11 +117,14 @@ impl DeviceOptions {
         device.on_progress(move |descriptor| bar.set_position(descriptor as u64));
         Ok(Box::new(device))
     }
-}
 
-impl RtlArguments {
+    /// Latency of memory, if it is a fixed one.
+    pub fn latency(&self) -> Option<u32> {
+        self.latency
+    }
+
     /// An option that was given.
-    fn given(&self) -> Option<&'static str> {
+    pub fn given(&self) -> Option<&'static str> {
         let options = [
             ("--seed", self.seed.is_some()),
             ("--latency", self.latency.is_some()),

@@ -1,20 +1,27 @@
 //! `edge-moe profile`: where the cycles, products and bytes of a picture go.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use edge_moe::device::SoftwareDevice;
+use edge_moe::compiled::CompiledModel;
+use edge_moe::device::{Device, SoftwareDevice};
 use edge_moe::profile::plots::{Plot, grouped, plots};
 use edge_moe::profile::{Evidence, Machine, Memory, Part, Report, Subject, html, observe, predict};
 use edge_moe::runtime::Runtime;
-use edge_moe::{Error, Result, picture};
+use edge_moe::{Error, ErrorKind, Result, picture};
 use edge_moe_isa::registers::Activity;
+use edge_moe_isa::trace::Trace;
+use image::RgbImage;
 use serde::Serialize;
 
+use super::device::RtlOptions;
 use super::load::{CompileOptions, load, synthetic};
 use super::table::table;
-use super::{print, print_json};
+use super::{print, print_json, progress};
 
+/// Cycles from a memory address to its data if nobody says otherwise.
+const LATENCY: u32 = 64;
 /// What the picture is called if none is given.
 const SYNTHETIC: &str = "synthetic";
 
@@ -34,10 +41,6 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     task: Option<String>,
 
-    /// Cycles from a request to memory's first beat
-    #[arg(long, value_name = "CYCLES", default_value_t = 64)]
-    latency: u32,
-
     /// Clock for times, in MHz
     #[arg(long, value_name = "MHZ", default_value_t = 150.0, value_parser = clock)]
     clock_mhz: f64,
@@ -53,6 +56,9 @@ pub struct Arguments {
     #[command(flatten)]
     compile: CompileOptions,
 
+    #[command(flatten)]
+    rtl: RtlOptions,
+
     /// Print the figures as JSON
     #[arg(long)]
     json: bool,
@@ -62,6 +68,8 @@ pub struct Arguments {
 enum Counter {
     /// The cycle model: an estimate, in milliseconds
     Model,
+    /// The RTL under Verilator, cycle by cycle
+    Rtl,
 }
 
 #[derive(Serialize)]
@@ -91,20 +99,48 @@ pub fn execute(arguments: &Arguments) -> Result<()> {
     let (answers, queues) = observe(&mut runtime, &picture, program)?;
     let model = runtime.model();
     let manifest = model.manifest();
-    let memory = Memory::of(&manifest.arch, arguments.latency);
+    let memory = Memory::of(&manifest.arch, arguments.rtl.latency().unwrap_or(LATENCY));
     let (trace, device, evidence) = match arguments.device {
         Counter::Model => {
+            check_model_options(&arguments.rtl)?;
             let machine = Machine { arch: &manifest.arch, memory, writable_bytes: manifest.writable_bytes };
-            (predict(&machine, &model.programs()[program], &queues), "cycle model", Evidence::Estimated)
+            let trace = predict(&machine, &model.programs()[program], &queues);
+            (trace, "cycle model".to_string(), Evidence::Estimated)
         }
+        Counter::Rtl => simulate(arguments, model, &picture, program)?,
     };
     let name = arguments.picture.as_deref().and_then(Path::file_stem);
     let name = name.map_or(SYNTHETIC.into(), |stem| stem.to_string_lossy().into_owned());
-    let subject =
-        Subject { model, program, picture: &name, device, evidence, memory, clock_mhz: arguments.clock_mhz };
+    let clock_mhz = arguments.clock_mhz;
+    let subject = Subject { model, program, picture: &name, device: &device, evidence, memory, clock_mhz };
     let report = Report::new(&subject, &trace, &queues, &answers.routing);
     let output = write(arguments, report)?;
     if arguments.json { print_json(&output) } else { print(&text(&output)) }
+}
+
+/// Runs the program in RTL; its trace and the device's name.
+fn simulate(
+    arguments: &Arguments,
+    model: &Arc<CompiledModel>,
+    picture: &RgbImage,
+    program: usize,
+) -> Result<(Trace, String, Evidence)> {
+    let bar = progress::bar("simulating", "descriptors", model.programs()[program].len());
+    let mut runtime = Runtime::new(arguments.rtl.open(&bar, false)?, Arc::clone(model))?;
+    runtime.run(picture, program)?;
+    bar.finish_and_clear();
+    let device = runtime.device();
+    let trace = device.trace().cloned();
+    let missing = || Error::new(ErrorKind::Device, device.name(), "does not tell where its cycles went");
+    Ok((trace.ok_or_else(missing)?, device.name(), Evidence::Simulated))
+}
+
+/// The cycle model knows of a fixed latency only.
+fn check_model_options(options: &RtlOptions) -> Result<()> {
+    match options.given().filter(|option| *option != "--latency") {
+        Some(option) => Err(Error::usage(option, "applies to the RTL only").hint("add --device rtl")),
+        None => Ok(()),
+    }
 }
 
 /// Writes the page, and the figures if asked for.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use edge_moe_isa::arch::ArchConfig;
 use edge_moe_isa::descriptor::Space;
+use edge_moe_isa::trace::Trace;
 
 use crate::executable::Executable;
 use crate::{Error, ErrorKind, Result};
@@ -54,6 +55,11 @@ pub trait Device {
 
     /// What the last run took, if the device counts that.
     fn figures(&self) -> Option<RunFigures> {
+        None
+    }
+
+    /// Where the cycles of the last run went, if the device can tell.
+    fn trace(&self) -> Option<&Trace> {
         None
     }
 

@@ -100,11 +100,6 @@ impl RtlDevice {
         Ok(&mut self.loaded()?.core)
     }
 
-    /// Where the cycles of the last run went.
-    pub fn trace(&self) -> Option<&Trace> {
-        self.loaded.as_ref().map(|loaded| loaded.core.trace())
-    }
-
     fn loaded(&mut self) -> Result<&mut Loaded> {
         self.loaded.as_mut().ok_or_else(|| not_loaded(NAME))
     }
@@ -229,6 +224,10 @@ impl Device for RtlDevice {
         });
         self.progress = progress;
         result
+    }
+
+    fn trace(&self) -> Option<&Trace> {
+        self.loaded.as_ref().map(|loaded| loaded.core.trace())
     }
 
     fn figures(&self) -> Option<RunFigures> {

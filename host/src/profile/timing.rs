@@ -13,8 +13,6 @@ pub const END: u64 = 4;
 pub const REQUEST: u64 = 3;
 /// From a beat of a memory port to an entry at the end of the stream's queue.
 pub const STREAM: u64 = 3;
-/// Entries of the stream's queue: how far memory runs ahead of the row banks.
-pub const STREAM_ENTRIES: u64 = 256;
 /// Bursts that a memory port may owe.
 pub const BURSTS_IN_FLIGHT: usize = 16;
 /// From the last entry of a row group to its first beat.
