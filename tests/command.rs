@@ -292,6 +292,82 @@ fn impossible_requests_are_refused() {
 }
 
 #[test]
+fn options_of_the_rtl_need_the_rtl() {
+    let bench = Bench::new();
+    bench.compile();
+    bench.run("run model.emoe pictures/0.png --latency 10").refused(2, "--latency: applies to the RTL only");
+    bench
+        .run("verify model.emoe pictures/0.png")
+        .refused(2, "the software device: is what other devices are compared with");
+    for arguments in [
+        "verify --device rtl",
+        "verify model.emoe --random-programs 3 --device rtl",
+        "run model.emoe pictures/0.png --device rtl --latency 1 --random-latency 2..3",
+        "run model.emoe pictures/0.png --device rtl --back-pressure 1",
+        "run model.emoe pictures/0.png --device rtl --wave-from 3",
+    ] {
+        assert_eq!(bench.run(arguments).code, 2, "{arguments}");
+    }
+}
+
+#[cfg(not(feature = "sim"))]
+#[test]
+fn a_command_without_the_rtl_says_how_to_get_it() {
+    let bench = Bench::new();
+    bench.compile();
+    for arguments in ["run model.emoe pictures/0.png --device rtl", "verify model.emoe --device rtl"] {
+        let outcome = bench.run(arguments);
+        assert!(outcome.stderr.contains("hint: build it with `cargo build --release --features sim`"));
+        outcome.refused(2, "--device rtl: this command was built without the RTL");
+    }
+}
+
+#[cfg(feature = "sim")]
+#[test]
+fn the_rtl_answers_a_picture_like_the_software_device() {
+    let bench = Bench::new();
+    bench.run("compile model.safetensors --arch tiny --calibrate pictures -o tiny.emoe").succeeded();
+    let software = bench.run("run tiny.emoe pictures/0.png --json --out software").json();
+    let rtl = bench.run("run tiny.emoe pictures/0.png --json --out rtl --device rtl").json();
+    assert_eq!(rtl["device"], "RTL device");
+    assert!(rtl["pictures"][0]["figures"]["cycles"].as_u64().unwrap() > 10_000);
+    assert!(software["pictures"][0]["figures"].is_null());
+    for name in bench.files("software") {
+        let read = |directory: &str| std::fs::read(bench.path(directory).join(&name)).unwrap();
+        assert!(read("software") == read("rtl"), "{name}");
+    }
+    bench
+        .run("run tiny.emoe pictures/0.png --device rtl --cycle-limit 1000")
+        .refused(5, "RTL device: cycle ");
+}
+
+#[cfg(feature = "sim")]
+#[test]
+fn the_rtl_is_verified_with_models_and_random_programs() {
+    let bench = Bench::new();
+    let report = bench
+        .run("verify model.safetensors --arch tiny --device rtl --random-latency 1..90 --back-pressure 0.3 --seed 9 --json")
+        .json();
+    assert_eq!((&report["equal"], &report["difference"]), (&true.into(), &Value::Null));
+    assert_eq!((&report["arch"], &report["program"]), (&"tiny".into(), &"all".into()));
+    assert!(report["whole_run"]["cycles"].as_u64().unwrap() > 10_000);
+    let text = bench.run("verify --device rtl --random-programs 3 --arch tiny --seed 5").succeeded();
+    assert!(text.contains("`tiny`: 3 of 3 random programs equal, from seed 5; "), "{text}");
+}
+
+#[cfg(feature = "sim")]
+#[test]
+fn a_missing_verilator_is_one_error_that_names_the_package() {
+    let bench = Bench::new();
+    let mut command = Command::cargo_bin("edge-moe").unwrap();
+    let arguments = "verify --device rtl --random-programs 1 --arch tiny";
+    let output = command.args(arguments.split(' ')).env("VERILATOR", bench.path("nothing")).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(5));
+    assert!(stderr.contains("error: RTL device: cannot run '") && stderr.contains("verilator"), "{stderr}");
+}
+
+#[test]
 fn unusable_inputs_are_named_and_nothing_is_written() {
     let bench = Bench::new();
     bench.compile();

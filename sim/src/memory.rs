@@ -257,13 +257,13 @@ impl Memory {
         &self.ports[port].to_core
     }
 
-    /// The clock rises: what both sides drove on each port is transferred.
+    /// The clock rises: what both sides drove is transferred; `from_core` has an entry for each port.
     ///
     /// # Errors
     /// The first rule of the bus that the core broke.
     pub fn clock(&mut self, from_core: &[FromCore]) -> Result<(), Violation> {
-        for index in 0..self.ports.len() {
-            self.transfer(index, &from_core[index]).map_err(|problem| Violation {
+        for (index, from_core) in from_core.iter().enumerate() {
+            self.transfer(index, from_core).map_err(|problem| Violation {
                 port: index,
                 cycle: self.cycle,
                 problem,
