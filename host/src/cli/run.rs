@@ -37,12 +37,12 @@ pub struct Arguments {
     #[command(flatten)]
     compile: CompileOptions,
 
-    #[command(flatten)]
-    device: DeviceOptions,
-
     /// Print the answers as JSON
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    device: DeviceOptions,
 }
 
 #[derive(Serialize)]

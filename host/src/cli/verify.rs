@@ -6,8 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 use edge_moe::compiled::CompiledModel;
-use edge_moe::device::{Device, RunFigures};
-use edge_moe::executable::Executable;
+use edge_moe::device::RunFigures;
 use edge_moe::lockstep::{Difference, Lockstep};
 use edge_moe::model::ModelConfig;
 use edge_moe::random_program::random_program;
@@ -38,12 +37,12 @@ pub struct Arguments {
     #[command(flatten)]
     compile: CompileOptions,
 
-    #[command(flatten)]
-    device: DeviceOptions,
-
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    device: DeviceOptions,
 }
 
 /// A program of a model on both devices.
@@ -195,7 +194,8 @@ fn verify_programs(arguments: &Arguments, programs: u64) -> Result<()> {
     let begin = Instant::now();
     for seed in (first_seed..).take(programs as usize) {
         let program = random_program(&arch, seed)?;
-        let result = verify_program(&mut *device, &program.executable, &program.memory);
+        let mut lockstep = Lockstep::new(&mut *device, &program.executable)?;
+        let result = verify_program(&mut lockstep, &program.memory);
         let named = |cause: Error| {
             let hint = format!(
                 "`edge-moe verify --device rtl --random-programs 1 --arch {} --seed {seed}`",
@@ -220,12 +220,7 @@ fn verify_programs(arguments: &Arguments, programs: u64) -> Result<()> {
 }
 
 /// Both ways of running a program.
-fn verify_program(
-    device: &mut dyn Device,
-    executable: &Arc<Executable>,
-    memory: &[u8],
-) -> Result<Option<Difference>> {
-    let mut lockstep = Lockstep::new(device, executable)?;
+fn verify_program(lockstep: &mut Lockstep<'_>, memory: &[u8]) -> Result<Option<Difference>> {
     match lockstep.step_by_step(0, memory, &mut |_| ())? {
         None => lockstep.whole_run(0, memory),
         difference => Ok(difference),
