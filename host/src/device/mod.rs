@@ -109,6 +109,10 @@ impl<D: Device + ?Sized> Device for Box<D> {
         (**self).figures()
     }
 
+    fn trace(&self) -> Option<&Trace> {
+        (**self).trace()
+    }
+
     fn stepper(&mut self) -> Option<&mut dyn Stepper> {
         (**self).stepper()
     }

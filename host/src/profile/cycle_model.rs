@@ -148,7 +148,6 @@ impl<'a> Model<'a> {
             Operation::Attention(attention) => {
                 let start = self.start(Engine::Attention, descriptor.wait, None);
                 let written = attention_model::play(self.machine.arch, attention, start, &mut self.lanes);
-                self.banks = [self.lanes.now(); 2];
                 self.free[Engine::Attention as usize] = written;
                 self.issued = self.lanes.now();
                 self.written = self.written.max(written + timing::SETTLED);
