@@ -1,6 +1,8 @@
 # make run    answer a street picture: class map, depth map, expert routing in out/
+#             (make run DEVICE=rtl: by the RTL under Verilator, cycle by cycle)
 # make test   every test
 # make test-long  the same with many more seeds
+# make verify the RTL against the software device: three models at edge and zcu102, 10000 random programs
 # make lint   formatting, clippy, rustdoc
 # make bench  software device against float reference; simulation speed of the lanes
 # make lint-rtl  Verilator's lint of every unit of every architecture
@@ -12,27 +14,42 @@
 MODEL   ?= models/m3vit-street-tiny.f16.safetensors
 PICTURE ?= samples/street/000.png
 OUT     ?= out
+DEVICE  ?= software
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 APT  := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
-.PHONY: run test test-long lint lint-rtl bench docs setup setup-rtl
+.PHONY: run test test-long verify lint lint-rtl bench docs setup setup-rtl
 
-run: setup
-	cargo build --release --bin edge-moe
-	target/release/edge-moe run $(MODEL) $(PICTURE) --calibrate samples/street --out $(OUT)
+# The RTL as a device needs Verilator.
+SIM := $(if $(filter rtl,$(DEVICE)),--features sim)
+
+run: $(if $(SIM),setup-rtl,setup)
+	cargo build --release --bin edge-moe $(SIM)
+	target/release/edge-moe run $(MODEL) $(PICTURE) --device $(DEVICE) --calibrate samples/street --out $(OUT)
 
 test: setup-rtl
-	cargo test --workspace
+	cargo test --workspace --features edge-moe/sim
 	cargo test --release --package edge-moe --test determinism
 
 test-long: setup-rtl
-	EMOE_LONG=1 cargo test --workspace
+	EMOE_LONG=1 cargo test --workspace --features edge-moe/sim
+
+verify: setup-rtl
+	cargo build --release --bin edge-moe --features sim
+	for arch in edge zcu102; do \
+		for model in models/m3vit-street-small.f16.safetensors models/m3vit-street-tiny.f16.safetensors random:1; do \
+			target/release/edge-moe verify $$model $(PICTURE) --device rtl --arch $$arch || exit 1; \
+		done; \
+	done
+	target/release/edge-moe verify --random-programs 10000 --device rtl --arch tiny
+	target/release/edge-moe verify --random-programs 500 --device rtl --arch edge
 
 lint: setup
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	cargo clippy --package edge-moe --features sim --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --features edge-moe/sim
 
 # Waived: widths (rust-hdl emits 32-bit literals), signals and parameters that
 # a unit does not need, file names; UNOPTFLAT, because rust-hdl describes all
