@@ -423,10 +423,10 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
                 | !self.experts_experts.bits.val().any()
                 | (self.experts_experts.bits.val() > self.max_experts.val());
         }
-        if self.is_linear.val() | self.is_norm.val() | self.is_attention.val() | self.is_experts.val() {
-            if !self.inner.y.val().any() | (self.inner.y.val() > self.bank_words.val()) {
-                self.illegal.next = true;
-            }
+        if (self.is_linear.val() | self.is_norm.val() | self.is_attention.val() | self.is_experts.val())
+            & (!self.inner.y.val().any() | (self.inner.y.val() > self.bank_words.val()))
+        {
+            self.illegal.next = true;
         }
         if self.is_copy.val() {
             self.tokens.next = self.max_tokens.val();
