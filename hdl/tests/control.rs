@@ -81,6 +81,7 @@ impl<'a> Device<'a> {
             (Register::EpilogueWidth, arch.epilogue_width),
             (Register::MemoryBytes, arch.memory_bytes),
             (Register::MemoryPorts, arch.memory_ports),
+            (Register::StreamEntries, arch.stream_entries),
             (Register::Timeout, DEFAULT_TIMEOUT),
         ];
         expected.extend(constants.map(|(register, value)| (register.offset(), value)));

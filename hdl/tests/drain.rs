@@ -49,7 +49,7 @@ impl Lanes {
             self.pending.push_back((command, results));
         }
         for (index, word) in collected.into_iter().take(words).enumerate() {
-            self.expected.push_back((address(place, index), word));
+            self.expected.push_back((address(place, index), place.modes, word));
         }
     }
 }

@@ -160,7 +160,7 @@ impl Run<'_> {
             return 1;
         }
         let count = (self.arch.vector as usize / 8).max(1);
-        let record = |lane: usize| (group.multipliers[lane] as i32, group.biases[lane]);
+        let record = |lane: usize| (group.multipliers[lane], group.biases[lane]);
         let records: Vec<(i32, i32)> = (lane..lane + count).map(record).collect();
         self.bench.set_records("parameter_records", &records);
         count

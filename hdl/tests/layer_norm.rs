@@ -21,10 +21,17 @@ macro_rules! library {
         Shape {
             vector: $v,
             ring: 1 << $address_bits,
-            models: verilate(
-                LayerNorm::<$v, { 16 * $v }, $lane_bits, $address_bits>::default,
-                concat!("layer_norm_", stringify!($v), "_", stringify!($address_bits)),
-            ),
+            models:
+                verilate(
+                    LayerNorm::<
+                        $v,
+                        { 16 * $v },
+                        $lane_bits,
+                        $address_bits,
+                        { if $v > 8 { 8 * $v } else { 64 } },
+                    >::default,
+                    concat!("layer_norm_", stringify!($v), "_", stringify!($address_bits)),
+                ),
         }
     }};
 }

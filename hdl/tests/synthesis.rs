@@ -1,7 +1,8 @@
 //! What yosys makes of the units, held against a table per version of yosys.
 //!
 //! `UPDATE_SYNTHESIS=1` (with `--test-threads=1`) rewrites the table of the version that is installed.
-//! Units of `tiny` always; with `EMOE_LONG` also those of `edge`, in about ten minutes.
+//! Units of `tiny` always; with `EMOE_LONG` also those of `edge`, in about ten minutes, and the whole
+//! accelerator of `tiny`, in a few.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -97,12 +98,19 @@ fn read_table() -> Table {
     }
 }
 
-/// Units of an architecture but for attention, which is made of others.
+/// What is made of other units, and takes yosys minutes.
+const JOINED: [&str; 2] = ["attention", "edge_moe"];
+
+/// Units of an architecture but for those that are made of others.
 fn check(arch: &str, flow: &Flow) {
+    check_units(arch, flow, |name| !JOINED.contains(&name));
+}
+
+fn check_units(arch: &str, flow: &Flow, wanted: fn(&str) -> bool) {
     let units = config::units(arch).unwrap();
     let found: Table = units
         .iter()
-        .filter(|unit| unit.name != "attention")
+        .filter(|unit| wanted(unit.name))
         .map(|unit| (format!("{arch} {} {}", unit.name, flow.name), synthesise(unit, flow)))
         .collect();
     let mut known = read_table();
@@ -138,6 +146,13 @@ fn tiny_on_ecp5() {
 #[test]
 fn tiny_on_ultrascale_plus() {
     check("tiny", &ULTRASCALE_PLUS);
+}
+
+#[test]
+fn the_whole_accelerator_on_ecp5() {
+    if std::env::var_os("EMOE_LONG").is_some() {
+        check_units("tiny", &ECP5, |name| name == "edge_moe");
+    }
 }
 
 #[test]

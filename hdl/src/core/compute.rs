@@ -2,21 +2,19 @@
 
 use edge_moe_isa::arch::ArchConfig;
 
+use super::attention::Attention;
 use super::copy::Copy;
 use super::dispatch::Dispatch;
-use super::divide::DivideUp;
 use super::fetch::{Fetch, LOAD};
-use super::job::{JOB, field, product};
+use super::job::JOB;
 use super::matrix::Matrix;
 use super::norm::Norm;
 use super::route::Route;
 use super::row_loader::RowLoader;
-use crate::attention::Sequencer;
 use crate::drain::Drain;
 use crate::epilogue::Epilogue;
 use crate::lane_array::LaneArray;
 use crate::scratchpad::Scratchpad;
-use crate::softmax::Softmax;
 use crate::support::prelude::*;
 
 /// Beats from a beat to the use of its layer's scales in the lanes.
@@ -115,8 +113,7 @@ pub struct Compute<
     norm: Norm<V, WORD, L, NORM, RECORDS>,
     route: Route<V, WORD, EXPERTS>,
     copy: Copy<ENTRY, WORD, L>,
-    sequencer: Sequencer<L, A, K>,
-    softmax: Softmax<P, V, ROW, ROWS, RESULTS, L, K>,
+    attention: Attention<P, V, ROW, WORD, ROWS, RESULTS, L, A, K>,
     lanes: LaneArray<P, V, ROW, WORD, ROWS, RESULTS, L, R, 71, RECORDS>,
     drain: Drain<P, V, WORD, RESULTS, WORDS>,
     epilogue: Epilogue<V, W, SLICES, WORD, SLICE, 20>,
@@ -131,32 +128,7 @@ pub struct Compute<
     bias_shift: Delay<Bits<5>, SCALES>,
     nine_bits: Delay<Bit, SCALES>,
 
-    attention_work: Register<Bits<JOB>>,
-    attention_begins: Register<Bit>,
-    attention_active: Register<Bit>,
-    attention_busy: Signal<Local, Bit>,
-    queries: Slice<JOB, 32>,
-    keys: Slice<JOB, 32>,
-    values: Slice<JOB, 32>,
-    contexts: Slice<JOB, 32>,
-    tokens: Slice<JOB, 16>,
-    sets: Slice<JOB, 8>,
-    heads: Slice<JOB, 8>,
-    head_channels: Slice<JOB, 16>,
-    logit_multiplier: Slice<JOB, 16>,
-    logit_shift: Slice<JOB, 8>,
-    context_multiplier: Slice<JOB, 16>,
-    context_shift: Slice<JOB, 8>,
-    token_words: Slice<JOB, 20>,
-    set_words: Slice<JOB, 20>,
-    head_words: DivideUp<L>,
-    value_words: DivideUp<L>,
-    /// A query's word as nine-bit operands: `edge_moe_kernels::dot::query_operand`.
-    elements: Split<Bits<16>, V, WORD>,
-    operands: Concat<Bits<9>, V, ROW>,
-    query_row: Register<Bits<ROW>>,
     attention_rows: Constant<Bits<R>>,
-    log_lanes: Constant<Bits<3>>,
 }
 
 impl<
@@ -218,31 +190,14 @@ impl<
             run_bytes, entry_valid, entry_ready, entry_data, read_error, read_quiet, write_valid, write_ready,
             write_address, write_bytes, write_word_valid, write_word_ready, write_word_data, write_busy,
             write_error, scratchpad_write, scratchpad_address, scratchpad_data, residual_write, residual_address,
-            residual_data, loads, loads_queued, jobs, dispatch, loader, matrix, norm, copy, softmax, drain,
-            epilogue, flushed, settled, gate_words, shift, bias_shift, nine_bits, attention_work, attention_begins,
-            attention_active, attention_busy, head_words, value_words, elements, operands, query_row;
+            residual_data, loads, loads_queued, jobs, dispatch, loader, matrix, norm, copy, attention, drain,
+            epilogue, flushed, settled, gate_words, shift, bias_shift, nine_bits;
             fetch: Fetch::new(arch),
             route: Route::new(arch.queue_nodes as usize),
-            sequencer: Sequencer::new(P, V),
             lanes: LaneArray::new(4 * arch.bank_words as usize),
             scratchpad: Scratchpad::new(arch.scratchpad_words as usize),
             residual: Ram::new(arch.residual_words as usize),
-            queries: field("attention", "queries"),
-            keys: field("attention", "keys"),
-            values: field("attention", "values"),
-            contexts: field("attention", "context"),
-            tokens: field("attention", "tokens"),
-            sets: field("attention", "sets"),
-            heads: field("attention", "heads"),
-            head_channels: field("attention", "head_channels"),
-            logit_multiplier: field("attention", "logit_multiplier"),
-            logit_shift: field("attention", "logit_shift"),
-            context_multiplier: field("attention", "context_multiplier"),
-            context_shift: field("attention", "context_shift"),
-            token_words: product(0),
-            set_words: product(1),
             attention_rows: Constant::new((1_u64 << A).into()),
-            log_lanes: Constant::new((L as u64).into()),
         )
     }
 }
@@ -296,8 +251,7 @@ impl<
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, loads_queued, gate_words, attention_work, attention_begins, attention_active);
-        dff_setup!(self, clock, query_row);
+        dff_setup!(self, clock, loads_queued, gate_words);
         self.fetch.clock.next = self.clock.val();
         self.loads.clock.next = self.clock.val();
         self.jobs.clock.next = self.clock.val();
@@ -307,8 +261,7 @@ impl<
         self.norm.clock.next = self.clock.val();
         self.route.clock.next = self.clock.val();
         self.copy.clock.next = self.clock.val();
-        self.sequencer.clock.next = self.clock.val();
-        self.softmax.clock.next = self.clock.val();
+        self.attention.clock.next = self.clock.val();
         self.lanes.clock.next = self.clock.val();
         self.drain.clock.next = self.clock.val();
         self.epilogue.clock.next = self.clock.val();
@@ -328,8 +281,7 @@ impl<
         self.norm.reset.next = self.flushed.val();
         self.route.reset.next = self.flushed.val();
         self.copy.reset.next = self.flushed.val();
-        self.sequencer.reset.next = self.flushed.val();
-        self.softmax.reset.next = self.flushed.val();
+        self.attention.reset.next = self.flushed.val();
         self.lanes.reset.next = self.flushed.val();
         self.drain.reset.next = self.flushed.val();
         self.epilogue.reset.next = self.flushed.val();
@@ -379,9 +331,8 @@ impl<
         self.dispatch.timeout.next = self.timeout.val();
         self.settled.next =
             !self.matrix.results_pending.val() & !self.drain.busy.val() & self.epilogue.idle.val();
-        self.attention_busy.next = self.attention_begins.q.val() | self.attention_active.q.val();
         self.dispatch.matrix_busy.next = self.matrix.busy.val();
-        self.dispatch.attention_busy.next = self.attention_busy.val();
+        self.dispatch.attention_busy.next = self.attention.busy.val();
         self.dispatch.norm_busy.next = self.norm.busy.val();
         self.dispatch.route_busy.next = self.route.busy.val();
         self.dispatch.router_pending.next = self.route.pending.val();
@@ -400,7 +351,7 @@ impl<
             | self.scratchpad.write.val()
             | self.residual.write_enable.val()
             | (self.scratchpad.row_valid.val() & self.scratchpad.row_ready.val())
-            | self.softmax.read.val();
+            | self.attention.key_read.val();
         self.dispatch.beat.next = self.lanes.beat_valid.val();
         self.dispatch.wait_rows.next = self.matrix.wait_rows.val();
         self.dispatch.wait_input.next = self.matrix.wait_input.val();
@@ -419,7 +370,7 @@ impl<
         self.loader.entry_valid.next = self.entry_valid.val();
         self.entry_ready.next = self.loader.entry_ready.val();
         self.loader.entry_data.next = self.entry_data.val();
-        self.loader.row_ready.next = self.lanes.row_ready.val() & !self.sequencer.row_valid.val();
+        self.loader.row_ready.next = self.lanes.row_ready.val() & !self.attention.row_valid.val();
         self.loader.data_ready.next = self.copy.data_ready.val();
         self.loader.use_0.next = self.matrix.use_0.val();
         self.loader.use_1.next = self.matrix.use_1.val();
@@ -443,7 +394,7 @@ impl<
         self.matrix.visit_token.next = self.route.visit_token.val();
         self.matrix.visit_score.next = self.route.visit_score.val();
         self.matrix.visit_last.next = self.route.visit_last.val();
-        self.matrix.drain_taken.next = self.drain.taken.val() & !self.attention_active.q.val();
+        self.matrix.drain_taken.next = self.drain.taken.val() & !self.attention.active.val();
 
         // Norm engine.
         self.norm.start.next = self.dispatch.start_norm.val();
@@ -481,97 +432,40 @@ impl<
         self.write_word_data.next = self.copy.word_data.val();
 
         // Attention engine.
-        self.queries.bus.next = self.attention_work.q.val();
-        self.keys.bus.next = self.attention_work.q.val();
-        self.values.bus.next = self.attention_work.q.val();
-        self.contexts.bus.next = self.attention_work.q.val();
-        self.tokens.bus.next = self.attention_work.q.val();
-        self.sets.bus.next = self.attention_work.q.val();
-        self.heads.bus.next = self.attention_work.q.val();
-        self.head_channels.bus.next = self.attention_work.q.val();
-        self.logit_multiplier.bus.next = self.attention_work.q.val();
-        self.logit_shift.bus.next = self.attention_work.q.val();
-        self.context_multiplier.bus.next = self.attention_work.q.val();
-        self.context_shift.bus.next = self.attention_work.q.val();
-        self.token_words.bus.next = self.attention_work.q.val();
-        self.set_words.bus.next = self.attention_work.q.val();
-        self.head_words.x.next = self.head_channels.bits.val();
-        self.value_words.x.next = self.tokens.bits.val();
-        self.sequencer.start.next = self.attention_begins.q.val();
-        self.sequencer.queries.next = self.queries.bits.val().get_bits::<20>(0);
-        self.sequencer.keys.next = self.keys.bits.val().get_bits::<20>(0);
-        self.sequencer.values.next = self.values.bits.val().get_bits::<20>(0);
-        self.sequencer.contexts.next = self.contexts.bits.val().get_bits::<20>(0);
-        self.sequencer.tokens.next = self.tokens.bits.val().get_bits::<13>(0);
-        self.sequencer.sets.next = self.sets.bits.val();
-        self.sequencer.heads.next = self.heads.bits.val();
-        self.sequencer.head_channels.next = self.head_channels.bits.val().get_bits::<13>(0);
-        self.sequencer.head_words.next = bit_cast::<20, 16>(self.head_words.y.val());
-        self.sequencer.token_words.next = self.token_words.bits.val();
-        self.sequencer.value_words.next = bit_cast::<20, 16>(self.value_words.y.val());
-        self.sequencer.group_words.next = self.token_words.bits.val() << self.log_lanes.val();
-        self.sequencer.set_words.next = self.set_words.bits.val();
-        self.sequencer.row_ready.next = self.lanes.row_ready.val();
-        self.sequencer.result_valid.next = self.lanes.result_valid.val() & self.attention_active.q.val();
-        self.sequencer.result_tag.next = self.lanes.result_tag.val().get_bits::<48>(0);
-        self.sequencer.drain_taken.next = self.drain.taken.val() & self.attention_active.q.val();
-        self.sequencer.drain_busy.next =
-            self.attention_active.q.val() & (self.drain.busy.val() | !self.epilogue.idle.val());
-        self.sequencer.probability_write.next = self.softmax.probability_write.val();
-        self.sequencer.scale_write.next = self.softmax.context_write.val();
-        self.sequencer.scale_lane.next = self.softmax.context_lane.val();
-        self.softmax.push.next = self.sequencer.push.val();
-        self.softmax.push_first.next = self.sequencer.push_first.val();
-        self.softmax.push_address.next = self.sequencer.push_address.val();
-        self.softmax.logits.next = self.lanes.results.val();
-        self.softmax.read.next = self.sequencer.key_read.val();
-        self.softmax.read_first.next = self.sequencer.key_first.val();
-        self.softmax.read_last.next = self.sequencer.key_last.val();
-        self.softmax.read_address.next = self.sequencer.key_address.val();
-        self.softmax.multiplier.next = self.context_multiplier.bits.val();
-        self.softmax.shift.next = self.context_shift.bits.val().get_bits::<5>(0);
-        self.elements.bus.next = self.scratchpad.row_data.val();
-        for i in 0..V {
-            self.operands.lane[i].next = self.elements.lane[i].val().get_bits::<9>(0);
-        }
-        if self.sequencer.row_hold.val() {
-            self.query_row.d.next = self.operands.bus.val();
-        }
-        self.attention_begins.d.next = self.dispatch.start_attention.val();
-        if self.attention_begins.q.val() {
-            self.attention_active.d.next = true;
-        } else if !self.sequencer.busy.val() {
-            self.attention_active.d.next = false;
-        }
-        if self.dispatch.start_attention.val() {
-            self.attention_work.d.next = self.jobs.read_data.val();
-        }
+        self.attention.start.next = self.dispatch.start_attention.val();
+        self.attention.job.next = self.jobs.read_data.val();
+        self.attention.row_ready.next = self.lanes.row_ready.val();
+        self.attention.result_valid.next = self.lanes.result_valid.val();
+        self.attention.result_tag.next = self.lanes.result_tag.val().get_bits::<48>(0);
+        self.attention.results.next = self.lanes.results.val();
+        self.attention.drain_taken.next = self.drain.taken.val();
+        self.attention.drain_busy.next = self.drain.busy.val() | !self.epilogue.idle.val();
 
         // Lanes: rows and parameters.
         self.lanes.row_valid.next = self.loader.row_valid.val();
         self.lanes.row_lane.next = self.loader.row_lane.val();
         self.lanes.row_address.next = self.loader.row_address.val();
         self.lanes.row_data.next = self.loader.row_data.val();
-        if self.sequencer.row_valid.val() {
+        if self.attention.row_valid.val() {
             self.lanes.row_valid.next = true;
-            self.lanes.row_lane.next = self.sequencer.row_lane.val();
+            self.lanes.row_lane.next = self.attention.row_lane.val();
             self.lanes.row_address.next =
-                bit_cast::<R, A>(self.sequencer.row_address.val()) | self.attention_rows.val();
-            self.lanes.row_data.next = self.query_row.q.val();
+                bit_cast::<R, A>(self.attention.row_address.val()) | self.attention_rows.val();
+            self.lanes.row_data.next = self.attention.row_data.val();
         }
-        self.lanes.probability_write.next = self.softmax.probability_write.val();
+        self.lanes.probability_write.next = self.attention.probability_write.val();
         self.lanes.probability_address.next =
-            bit_cast::<R, A>(self.sequencer.probability_address.val()) | self.attention_rows.val();
-        self.lanes.probability_data.next = self.softmax.probability_data.val();
+            bit_cast::<R, A>(self.attention.probability_address.val()) | self.attention_rows.val();
+        self.lanes.probability_data.next = self.attention.probability_data.val();
         self.lanes.parameter_write.next = self.loader.lanes_write.val();
         self.lanes.parameter_lane.next = self.loader.record_lane.val();
         self.lanes.parameter_bank.next = self.loader.lanes_bank.val();
         self.lanes.parameter_records.next = self.loader.records.val();
-        self.lanes.context_write.next = self.softmax.context_write.val();
-        self.lanes.context_lane.next = self.softmax.context_lane.val();
-        self.lanes.context_bank.next = self.sequencer.scale_bank.val();
-        self.lanes.context_multiplier.next = self.softmax.context_multiplier.val();
-        self.lanes.context_shift.next = self.softmax.context_shift.val();
+        self.lanes.context_write.next = self.attention.context_write.val();
+        self.lanes.context_lane.next = self.attention.context_lane.val();
+        self.lanes.context_bank.next = self.attention.context_bank.val();
+        self.lanes.context_multiplier.next = self.attention.context_multiplier.val();
+        self.lanes.context_shift.next = self.attention.context_shift.val();
 
         // Lanes: beats.
         self.lanes.beat_valid.next = self.matrix.beat.val();
@@ -584,18 +478,18 @@ impl<
         self.lanes.beat_tag.next = self.matrix.beat_tag.val();
         self.scratchpad.read.next = self.matrix.beat.val();
         self.scratchpad.read_address.next = self.matrix.read_address.val().get_bits::<N>(0);
-        if self.attention_active.q.val() {
-            self.lanes.beat_valid.next = self.sequencer.beat_valid.val();
+        if self.attention.active.val() {
+            self.lanes.beat_valid.next = self.attention.beat.val();
             self.lanes.beat_address.next =
-                bit_cast::<R, A>(self.sequencer.beat_address.val()) | self.attention_rows.val();
-            self.lanes.beat_first.next = self.sequencer.beat_first.val();
-            self.lanes.beat_last.next = self.sequencer.beat_last.val();
-            self.lanes.beat_logit_scale.next = self.sequencer.beat_scores.val();
-            self.lanes.beat_context_scale.next = self.sequencer.beat_contexts.val();
-            self.lanes.beat_bank.next = self.sequencer.beat_bank.val();
-            self.lanes.beat_tag.next = bit_cast::<71, 48>(self.sequencer.beat_tag.val());
-            self.scratchpad.read.next = self.sequencer.read.val();
-            self.scratchpad.read_address.next = self.sequencer.read_address.val().get_bits::<N>(0);
+                bit_cast::<R, A>(self.attention.beat_address.val()) | self.attention_rows.val();
+            self.lanes.beat_first.next = self.attention.beat_first.val();
+            self.lanes.beat_last.next = self.attention.beat_last.val();
+            self.lanes.beat_logit_scale.next = self.attention.beat_scores.val();
+            self.lanes.beat_context_scale.next = self.attention.beat_contexts.val();
+            self.lanes.beat_bank.next = self.attention.beat_bank.val();
+            self.lanes.beat_tag.next = bit_cast::<71, 48>(self.attention.beat_tag.val());
+            self.scratchpad.read.next = self.attention.beat.val();
+            self.scratchpad.read_address.next = self.attention.read_address.val().get_bits::<N>(0);
         }
         self.lanes.word.next = self.scratchpad.read_data.val();
         self.shift.d.next = self.matrix.shift.val();
@@ -604,8 +498,8 @@ impl<
         self.lanes.shift.next = self.shift.q.val();
         self.lanes.bias_shift.next = self.bias_shift.q.val();
         self.lanes.nine_bits.next = self.nine_bits.q.val();
-        self.lanes.logit_multiplier.next = self.logit_multiplier.bits.val();
-        self.lanes.logit_shift.next = self.logit_shift.bits.val().get_bits::<6>(0);
+        self.lanes.logit_multiplier.next = self.attention.logit_multiplier.val();
+        self.lanes.logit_shift.next = self.attention.logit_shift.val();
 
         // Drain and epilogue.
         self.drain.result_valid.next =
@@ -623,20 +517,21 @@ impl<
         self.epilogue.in_data.next = self.drain.word_data.val();
 
         // Scratchpad: rows read by attention, route, copy; words written by epilogue, norm, copy.
-        self.scratchpad.row_valid.next = self.sequencer.row_read_valid.val()
+        self.scratchpad.row_valid.next = self.attention.row_read_valid.val()
             | self.route.read_valid.val()
             | self.copy.scratchpad_read_valid.val();
         self.scratchpad.row_address.next = self.copy.read_address.val().get_bits::<N>(0);
         if self.route.read_valid.val() {
             self.scratchpad.row_address.next = self.route.read_address.val().get_bits::<N>(0);
         }
-        if self.sequencer.row_read_valid.val() {
-            self.scratchpad.row_address.next = self.sequencer.row_read_address.val().get_bits::<N>(0);
+        if self.attention.row_read_valid.val() {
+            self.scratchpad.row_address.next = self.attention.row_read_address.val().get_bits::<N>(0);
         }
-        self.sequencer.row_read_ready.next = self.scratchpad.row_ready.val();
-        self.route.read_ready.next = self.scratchpad.row_ready.val() & !self.sequencer.row_read_valid.val();
+        self.attention.row_read_ready.next = self.scratchpad.row_ready.val();
+        self.attention.row_read_data.next = self.scratchpad.row_data.val();
+        self.route.read_ready.next = self.scratchpad.row_ready.val() & !self.attention.row_read_valid.val();
         self.copy.scratchpad_read_ready.next = self.scratchpad.row_ready.val()
-            & !self.sequencer.row_read_valid.val()
+            & !self.attention.row_read_valid.val()
             & !self.route.read_valid.val();
         self.route.read_data.next = self.scratchpad.row_data.val();
         self.copy.scratchpad_read_data.next = self.scratchpad.row_data.val();
@@ -691,8 +586,6 @@ impl<
 
         if self.flushed.val() {
             self.loads_queued.d.next = 0.into();
-            self.attention_begins.d.next = false;
-            self.attention_active.d.next = false;
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The core: fetches a program and runs it on the units.
 
+mod attention;
 mod compute;
 mod copy;
 mod dispatch;
@@ -8,6 +9,7 @@ mod fetch;
 mod job;
 mod matrix;
 mod norm;
+mod operands;
 mod reader;
 mod route;
 mod row_loader;

@@ -347,12 +347,11 @@ impl<'a> Model<'a> {
     fn copy(&mut self, copy: &Copy, wait: bool) {
         let machine = self.machine;
         let (words, word_bytes) = (u64::from(copy.words), u64::from(machine.arch.word_bytes()));
-        let before = self.written;
         let start = self.start(Engine::Copy, wait, None);
         let issued = match (copy.source_space, copy.destination_space) {
             (Space::Memory, _) => {
                 let writable = u64::from(copy.source) < machine.writable_bytes;
-                let gate = if writable { before } else { self.fetched };
+                let gate = if writable { start } else { self.fetched };
                 self.stream.append(copy.source, words * word_bytes, gate);
                 self.stream.take(words * word_bytes, start)
             }
