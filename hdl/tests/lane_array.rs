@@ -51,7 +51,7 @@ struct Run<'a> {
     /// Words of a row.
     words: usize,
     /// Results on their way: tag and values.
-    expected: VecDeque<(u64, Vec<i64>)>,
+    expected: VecDeque<(u128, Vec<i64>)>,
     results: usize,
 }
 
@@ -110,7 +110,7 @@ impl Run<'_> {
                 panic!("a result in beat {} that nobody asked for", self.bench.beat)
             };
             let got = self.bench.get_lanes("results", 16, expected.len());
-            self.bench.expect("tag of result", self.results, self.bench.get("result_tag"), tag);
+            self.bench.expect("tag of result", self.results, self.bench.get_wide("result_tag"), tag);
             self.bench.expect("result", self.results, got, expected);
             self.results += 1;
         }
@@ -179,7 +179,7 @@ impl Run<'_> {
                     (0..self.words * self.arch.vector as usize).map(|_| self.bench.random.random()).collect()
                 }
             };
-            let tag = self.bench.random.random_range(0..256);
+            let tag = self.bench.random.random_range(0..1 << 71);
             let mut word = 0;
             while word < self.words {
                 let beat = self.bench.chance(0.8);
@@ -218,7 +218,7 @@ impl Run<'_> {
         }
     }
 
-    fn offer_beat(&mut self, group: &Group, word: usize, tag: u64) {
+    fn offer_beat(&mut self, group: &Group, word: usize, tag: u128) {
         self.bench.set("beat_valid", 1);
         self.bench.set("beat_address", (group.bank * self.arch.bank_words as usize + word) as u64);
         self.bench.set("beat_first", (word == 0).into());
@@ -226,7 +226,7 @@ impl Run<'_> {
         self.bench.set("beat_logit_scale", (group.scale == Scale::Logit).into());
         self.bench.set("beat_context_scale", (group.scale == Scale::Context).into());
         self.bench.set("beat_bank", group.bank as u64);
-        self.bench.set("beat_tag", tag);
+        self.bench.set_wide("beat_tag", tag);
     }
 
     fn start(&mut self) {

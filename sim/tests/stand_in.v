@@ -32,7 +32,7 @@ module edge_moe(
   wire running = state != IDLE;
   wire [39:0] base = {base_high[7:0], base_low};
   wire write = s_axi_awvalid && s_axi_wvalid && !s_axi_bvalid;
-  wire start = write && s_axi_awaddr == 12'h040 && s_axi_wdata[0];
+  wire start = write && s_axi_awaddr == 12'h050 && s_axi_wdata[0];
   wire read_beat = m_axi_0_rvalid && state == READ;
   wire write_beat = m_axi_0_wvalid && m_axi_0_wready;
   wire moved = read_beat || write_beat || (state == ASK && m_axi_0_arready) || state == SETTLE;
@@ -73,10 +73,10 @@ module edge_moe(
       s_axi_rvalid <= 1;
       case (s_axi_araddr)
         12'h000: s_axi_rdata <= 32'h454f4d45;
-        12'h044: s_axi_rdata <= {status, running};
-        12'h048: s_axi_rdata <= error;
-        12'h04c: s_axi_rdata <= error_descriptor;
-        12'h068: s_axi_rdata <= timeout;
+        12'h054: s_axi_rdata <= {status, running};
+        12'h058: s_axi_rdata <= error;
+        12'h05c: s_axi_rdata <= error_descriptor;
+        12'h078: s_axi_rdata <= timeout;
         12'h080: s_axi_rdata <= cycles;
         default: s_axi_rdata <= 0;
       endcase
@@ -105,11 +105,11 @@ module edge_moe(
     if (write) begin
       s_axi_bvalid <= 1;
       case (s_axi_awaddr)
-        12'h050: mode <= s_axi_wdata;
-        12'h054: base_low <= s_axi_wdata;
-        12'h058: base_high <= s_axi_wdata;
-        12'h064: program_address <= s_axi_wdata;
-        12'h068: timeout <= s_axi_wdata;
+        12'h060: mode <= s_axi_wdata;
+        12'h064: base_low <= s_axi_wdata;
+        12'h068: base_high <= s_axi_wdata;
+        12'h074: program_address <= s_axi_wdata;
+        12'h078: timeout <= s_axi_wdata;
         default: ;
       endcase
       if (start && (running || owed)) status[3] <= 1;

@@ -88,6 +88,15 @@ impl Bench {
         self.model.get(self.port(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
+    /// A bus of up to 128 bits.
+    pub fn get_wide(&self, name: &str) -> u128 {
+        let port = self.port(name);
+        let mut words = [0; 2];
+        let result = self.model.get_words(port, &mut words[..port.words()]);
+        result.unwrap_or_else(|error| panic!("{name}: {error}"));
+        u128::from(words[0]) | u128::from(words[1]) << 64
+    }
+
     pub fn get_signed(&self, name: &str) -> i64 {
         self.model.get_signed(self.port(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }

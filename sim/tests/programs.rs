@@ -1,5 +1,5 @@
-//! What the accelerator does with programs that are not legal: an error code with the descriptor it
-//! belongs to, nothing written outside of the window, and the next program runs.
+//! Programs written by hand. Those that are not legal end in an error code with the descriptor it
+//! belongs to, nothing is written outside of the window, and the next program runs.
 
 use edge_moe_isa::arch::ArchConfig;
 use edge_moe_isa::descriptor::{
@@ -109,8 +109,8 @@ fn harmless() -> Vec<[u8; BYTES]> {
     ]
 }
 
-/// Where the program that is not legal stands: behind the harmless one.
-const ILLEGAL: u32 = WRITABLE + 1024;
+/// Where the program of a test stands: behind the harmless one.
+const PROGRAM: u32 = WRITABLE + 1024;
 
 struct Bench {
     library: CoreLibrary,
@@ -124,7 +124,7 @@ impl Bench {
     /// A core whose memory holds a harmless program, and another one.
     fn core(&self, program: &[[u8; BYTES]]) -> CoreModel {
         let mut image = harmless().concat();
-        image.resize((ILLEGAL - WRITABLE) as usize, 0);
+        image.resize((PROGRAM - WRITABLE) as usize, 0);
         image.extend(program.concat());
         image.resize((TOTAL - WRITABLE) as usize, 0);
         let arch = ArchConfig::tiny();
@@ -144,7 +144,7 @@ impl Bench {
         program.extend(descriptors);
         program.push(bytes(End {}));
         let mut core = self.core(&program);
-        match run(&mut core, ILLEGAL) {
+        match run(&mut core, PROGRAM) {
             Err(Error::Stopped { descriptor, code: found, .. }) => {
                 assert_eq!(ErrorCode::from_value(found), Some(code), "{what}");
                 assert_eq!(descriptor, index, "{what}: descriptor");
@@ -251,9 +251,9 @@ fn addresses_outside_of_the_window() {
 #[test]
 fn a_program_without_end_stops_at_the_end_of_memory() {
     let copy = bytes(copy((Space::Scratchpad, 8), (Space::Scratchpad, 64), 1));
-    let count = ((TOTAL - ILLEGAL) as usize) / BYTES;
+    let count = ((TOTAL - PROGRAM) as usize) / BYTES;
     let mut core = Bench::new().core(&vec![copy; count]);
-    match run(&mut core, ILLEGAL) {
+    match run(&mut core, PROGRAM) {
         Err(Error::Stopped { descriptor, code, .. }) => {
             assert_eq!((descriptor, ErrorCode::from_value(code)), (count, Some(ErrorCode::ReadWindow)));
         }
@@ -285,4 +285,23 @@ fn experts_outside_of_the_window_are_noticed_when_they_are_visited() {
         &[logits, input, residual, bytes(route()), beyond],
         5,
     );
+}
+
+/// The wait before the last-but-one copy is taken by another descriptor, so it has no flag of its own: legal, and
+/// memory must not be read ahead of what the program writes there.
+#[test]
+fn a_copy_reads_what_the_program_wrote_to_memory() {
+    let without_wait = |operation: Copy| Descriptor { wait: false, operation: operation.into() }.encode();
+    let program = [
+        bytes(copy((Space::Memory, 0), (Space::Scratchpad, 0), 32)),
+        bytes(copy((Space::Scratchpad, 0), (Space::Memory, 1024), 32)),
+        bytes(copy((Space::Scratchpad, 0), (Space::Residual, 0), 1)),
+        without_wait(copy((Space::Memory, 1024), (Space::Scratchpad, 64), 32)),
+        bytes(copy((Space::Scratchpad, 64), (Space::Memory, 2048), 32)),
+        bytes(End {}),
+    ];
+    let mut core = Bench::new().core(&program);
+    run(&mut core, PROGRAM).unwrap();
+    let memory = core.memory().writable();
+    assert_eq!(memory[2048..2048 + 256], memory_before()[..256]);
 }
