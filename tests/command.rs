@@ -265,13 +265,26 @@ fn a_profile_needs_no_picture() {
     assert_eq!(report["picture"], "synthetic");
     assert_eq!(report, run());
     assert_eq!(bench.files("profile"), ["synthetic.profile.html"]);
-    let rtl = bench.run("profile model.safetensors --device rtl");
-    assert_eq!(rtl.code, 2);
-    assert!(rtl.stderr.contains("possible values: model"), "{}", rtl.stderr);
+    bench
+        .run("profile model.safetensors --arch tiny --back-pressure 0.5")
+        .refused(2, "--back-pressure: applies to the RTL only");
     assert_eq!(bench.run("profile model.safetensors --clock-mhz 0").code, 2);
     bench
         .run("profile model.safetensors --out pictures/0.png")
         .refused(4, "pictures/0.png: cannot be written");
+}
+
+#[cfg(feature = "sim")]
+#[test]
+fn a_profile_counts_cycles_in_rtl() {
+    let bench = Bench::new();
+    let profile =
+        |device: &str| bench.run(&format!("profile model.safetensors --arch tiny --json{device}")).json();
+    let (simulated, estimated) = (profile(" --device rtl"), profile(""));
+    assert_eq!((&simulated["evidence"], &estimated["evidence"]), (&"simulated".into(), &"estimated".into()));
+    let cycles = |report: &Value| report["cycles"].as_f64().unwrap();
+    assert!((cycles(&simulated) / cycles(&estimated) - 1.0).abs() < 0.02, "{simulated}");
+    assert_eq!(simulated["macs"], estimated["macs"]);
 }
 
 #[test]

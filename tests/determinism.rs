@@ -10,7 +10,7 @@ use edge_moe_isa::arch::ArchConfig;
 /// CRC-32 of the artifact and of the answers below. They change only when
 /// numbers or formats are changed on purpose; then the failure shows the new ones.
 /// Debug and release builds are held to the same.
-const ARTIFACT_CRC: u32 = 0xb86f_7168;
+const ARTIFACT_CRC: u32 = 0x57db_cd50;
 const ANSWERS_CRC: u32 = 0x5711_c1c1;
 
 fn compile_and_run() -> (u32, u32) {
