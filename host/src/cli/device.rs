@@ -99,6 +99,10 @@ impl RtlOptions {
         let default = RtlOptions::default();
         let fixed = latency.map(|latency| latency..=latency);
         let given = fixed.or(random_latency.map(|(least, most)| least..=most));
+        // Before the RTL is built, which takes minutes.
+        if let Some(folder) = wave.as_ref().and_then(|path| path.parent()) {
+            std::fs::create_dir_all(folder).map_err(|cause| Error::writing(folder, cause))?;
+        }
         let waves = wave.as_ref().map(|path| Waves {
             path: path.clone(),
             from: self.wave_from.unwrap_or(0),
