@@ -9,7 +9,7 @@
 //!
 //! Throughput M bus beats a beat while memory answers within 64 beats, one
 //! entry a beat at most; one burst a port in two beats. Latency: a request is
-//! up two beats after its run was accepted, three after a descriptor's; an
+//! up two beats after its run or descriptor was accepted; an
 //! entry is offered three beats after its last bus beat came, a descriptor two.
 //!
 //! `reset` forgets runs, descriptors and entries at once, in the middle of a
