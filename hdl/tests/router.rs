@@ -510,7 +510,7 @@ fn expect_choices(bench: &mut Bench, logits: &[i16], token: u64, top_k: usize) {
     bench.set("logits_valid", 1);
     bench.tick();
     bench.set("logits_valid", 0);
-    let mut choices = choose(logits, top_k).into_iter();
+    let mut choices = choose(logits, top_k);
     let limit = bench.beat + 1000;
     while bench.get("busy") == 1 {
         assert!(bench.beat < limit, "busy with {logits:?}");

@@ -35,6 +35,7 @@ impl RowOperand for i16 {
 }
 
 /// An s16 word's element as a lane's row bank keeps it: its low nine bits, signed.
+#[inline(always)]
 pub fn query_operand(element: i16) -> i16 {
     (element << 7) >> 7
 }

@@ -12,18 +12,21 @@ pub const ACTIVATION_BITS: u32 = 16;
 pub const QUERY_BITS: u32 = 9;
 
 /// Clamps to the range of a signed `bits`-bit integer.
+#[inline(always)]
 pub fn saturate(value: i64, bits: u32) -> i64 {
     let limit = 1i64 << (bits - 1);
     value.clamp(-limit, limit - 1)
 }
 
 /// Clamps to s16.
+#[inline(always)]
 pub fn saturate16(value: i64) -> i16 {
     saturate(value, 16) as i16
 }
 
 /// `(value + 2^(shift−1)) >> shift`: divides by 2^shift, rounding to nearest,
 /// halves towards +∞. `shift` is at least 1.
+#[inline(always)]
 pub fn round_shift(value: i64, shift: u32) -> i64 {
     debug_assert!(shift >= 1);
     (value + (1 << (shift - 1))) >> shift
@@ -43,6 +46,7 @@ impl Requantise {
     ///
     /// `acc` is s36, `m` is u16 (linear layers) or s16 (LayerNorm gains), `b`
     /// is s32; the sum needs at most 57 bits. `bits` is 9 or 16.
+    #[inline(always)]
     pub fn apply(self, acc: i64, multiplier: i32, bias: i32, bits: u32) -> i16 {
         debug_assert!((1..=MAX_SHIFT).contains(&self.shift));
         debug_assert!(self.bias_shift <= MAX_BIAS_SHIFT);
@@ -60,6 +64,7 @@ impl Requantise {
 }
 
 /// `sat16(residual + branch)`: the residual connection.
+#[inline(always)]
 pub fn accumulate(residual: i16, branch: i16) -> i16 {
     residual.saturating_add(branch)
 }

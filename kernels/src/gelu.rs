@@ -3,7 +3,7 @@
 //! δ(x) = x·Φ(−x) vanishes beyond |x| ≈ 4.7, so a short table with linear
 //! interpolation suffices (Edge-MoE, arXiv 2305.18691).
 
-use crate::tables::{GELU_DELTA, interpolate};
+use crate::tables::GELU_DELTA;
 
 /// Least number of fraction bits of a GELU operand.
 pub const MIN_FRACTION_BITS: u32 = 9;
@@ -11,27 +11,51 @@ pub const MIN_FRACTION_BITS: u32 = 9;
 pub const MAX_FRACTION_BITS: u32 = 13;
 
 /// log2 of the table's steps per unit: δ is tabulated at multiples of 1/32.
-const STEP_BITS: u32 = 5;
-/// Q0.16 table, `f − 5` interpolation bits, `f` fraction bits out: 16 − 5.
-const OUTPUT_SHIFT: u32 = 16 - STEP_BITS;
+pub const STEP_BITS: u32 = 5;
+/// From interpolated δ to the result: Q0.16 table, `f − 5` interpolation bits, `f` fraction bits out.
+pub const OUTPUT_SHIFT: u32 = 16 - STEP_BITS;
 
 /// GELU of `x`, both with `fraction_bits` (9…13) fraction bits.
 ///
 /// With d = interpolated δ in Q0.(11 + f): `y = max(x, 0) − ((d + 2^10) >> 11)`.
 /// Error against the exact function: at most 9.7e-5 plus 0.57 steps of 2^−f.
+#[inline(always)]
 pub fn gelu(x: i16, fraction_bits: u32) -> i16 {
     debug_assert!((MIN_FRACTION_BITS..=MAX_FRACTION_BITS).contains(&fraction_bits));
     let magnitude = i32::from(x).unsigned_abs();
     let index_shift = fraction_bits - STEP_BITS;
-    let index = (magnitude >> index_shift) as usize;
-    if index >= GELU_DELTA.len() - 1 {
-        return x.max(0);
-    }
     let fraction = (magnitude & ((1 << index_shift) - 1)) as i32;
-    let delta = interpolate(&GELU_DELTA, index, fraction, index_shift);
+    let segment = (magnitude >> index_shift).min(SEGMENTS as u32 - 1) as usize;
+    let (start, slope) = (i32::from(SEGMENT_STARTS[segment]), i32::from(SEGMENT_SLOPES[segment]));
+    let delta = (start << index_shift) + slope * fraction;
     let rounded = (delta + (1 << (OUTPUT_SHIFT - 1))) >> OUTPUT_SHIFT;
     x.max(0) - rounded as i16
 }
+
+/// Segments of the table, and one more that is zero.
+const SEGMENTS: usize = GELU_DELTA.len();
+
+/// δ at the start of each segment, Q0.16.
+pub static SEGMENT_STARTS: [i16; SEGMENTS] = {
+    let mut starts = [0; SEGMENTS];
+    let mut index = 0;
+    while index + 1 < SEGMENTS {
+        starts[index] = GELU_DELTA[index] as i16;
+        index += 1;
+    }
+    starts
+};
+
+/// What δ gains over each segment, Q0.16.
+pub static SEGMENT_SLOPES: [i16; SEGMENTS] = {
+    let mut slopes = [0; SEGMENTS];
+    let mut index = 0;
+    while index + 1 < SEGMENTS {
+        slopes[index] = (GELU_DELTA[index + 1] - GELU_DELTA[index]) as i16;
+        index += 1;
+    }
+    slopes
+};
 
 /// The function itself: x·Φ(x), with the error function.
 pub fn reference(x: f32) -> f32 {

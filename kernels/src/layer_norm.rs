@@ -36,6 +36,7 @@ pub fn integer_epsilon(epsilon: f64, dim: usize, fraction_bits: i32) -> u64 {
 /// `z = sat19(((D·r − S1)·mantissa + half) >> (5 + exponent))` with
 /// (mantissa, exponent) of 1/√(D·S2 − S1² + ε); `out = sat16(z·gain + offset)`
 /// by [`Requantise`].
+#[inline(always)]
 pub fn layer_norm(token: &[i16], channels: &[ChannelNorm], epsilon: u64, scale: Requantise, out: &mut [i16]) {
     debug_assert!(token.len() <= MAX_DIM);
     let dim = token.len() as i64;
@@ -50,6 +51,7 @@ pub fn layer_norm(token: &[i16], channels: &[ChannelNorm], epsilon: u64, scale: 
 }
 
 /// `centred · inverse` as saturated Q6.12.
+#[inline(always)]
 fn normalise(centred: i64, inverse: Normalised) -> i64 {
     let shift = MANTISSA_BITS - NORMALISED_FRACTION_BITS + inverse.exponent;
     saturate(round_shift(centred * i64::from(inverse.mantissa), shift), NORMALISED_BITS)

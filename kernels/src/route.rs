@@ -4,6 +4,8 @@
 //! M³ViT's gate (arXiv 2210.14793): softmax over all experts, the k largest
 //! are taken and not renormalised; the lower index wins ties.
 
+use std::cmp::Reverse;
+
 use crate::fixed::accumulate;
 use crate::reciprocal::reciprocal;
 use crate::tables::{EXP2, interpolate};
@@ -29,19 +31,26 @@ pub struct Choice {
 /// Logits are compared as they are; the score is
 /// `min(65535, (e·mantissa + 2^exponent) >> (1 + exponent))` with e = 2^(logit − max)
 /// in Q0.16 and (mantissa, exponent) of 1/Σe over all experts.
-pub fn choose(logits: &[i16], top_k: usize) -> Vec<Choice> {
+pub fn choose(logits: &[i16], top_k: usize) -> impl Iterator<Item = Choice> {
     debug_assert!((1..=logits.len()).contains(&top_k));
-    let mut order: Vec<usize> = (0..logits.len()).collect();
-    order.sort_by_key(|&expert| (std::cmp::Reverse(logits[expert]), expert));
-    let maximum = logits[order[0]];
-    let power = |expert: usize| exp2_negative(i32::from(maximum) - i32::from(logits[expert]));
-    let sum: u32 = (0..logits.len()).map(power).sum();
-    let inverse = reciprocal(sum);
-    let score = |expert: usize| {
-        let product = u64::from(power(expert)) * u64::from(inverse.mantissa);
+    let maximum = logits.iter().copied().max().unwrap_or_default();
+    let power = move |logit: i16| exp2_negative(i32::from(maximum) - i32::from(logit));
+    let inverse = reciprocal(logits.iter().map(|&logit| power(logit)).sum());
+    let score = move |logit: i16| {
+        let product = u64::from(power(logit)) * u64::from(inverse.mantissa);
         ((product + (1 << inverse.exponent)) >> (1 + inverse.exponent)).min(65535) as u16
     };
-    order[..top_k].iter().map(|&expert| Choice { expert: expert as u16, score: score(expert) }).collect()
+    let ranked = std::iter::successors(best(logits, None), |&last| best(logits, Some(last)));
+    ranked.take(top_k).map(move |(logit, Reverse(expert))| Choice { expert: expert as u16, score: score(logit) })
+}
+
+/// An expert's logit and index, in the order of preference.
+type Rank = (i16, Reverse<usize>);
+
+/// The best expert of those that come after `last`.
+fn best(logits: &[i16], last: Option<Rank>) -> Option<Rank> {
+    let ranks = logits.iter().enumerate().map(|(expert, &logit)| (logit, Reverse(expert)));
+    ranks.filter(|rank| last.is_none_or(|last| *rank < last)).max()
 }
 
 /// 2^−x in Q0.16 for x ≥ 0 with 11 fraction bits: interpolated, shifted, rounded once.
@@ -56,6 +65,7 @@ fn exp2_negative(x: i32) -> u32 {
 }
 
 /// An expert's answer weighted and added: `sat16(r + ((y·score + 2^15) >> 16))`.
+#[inline]
 pub fn accumulate_weighted(residual: i16, answer: i16, score: u16) -> i16 {
     let weighted = (i32::from(answer) * i32::from(score) + (1 << 15)) >> 16;
     accumulate(residual, weighted as i16)
@@ -83,6 +93,12 @@ impl Queues {
         Self { visits: vec![Vec::new(); experts] }
     }
 
+    /// Empties the queues, for `experts` experts.
+    pub fn reset(&mut self, experts: usize) {
+        self.visits.resize_with(experts, Vec::new);
+        self.visits.iter_mut().for_each(Vec::clear);
+    }
+
     /// Routes one token by its gate logits.
     pub fn push(&mut self, token: u32, logits: &[i16], top_k: usize) {
         debug_assert_eq!(logits.len(), self.visits.len());
@@ -95,6 +111,11 @@ impl Queues {
     pub fn non_empty(&self) -> impl Iterator<Item = (usize, &[Visit])> {
         let queues = self.visits.iter().enumerate();
         queues.filter(|(_, visits)| !visits.is_empty()).map(|(expert, visits)| (expert, visits.as_slice()))
+    }
+
+    /// The tokens of every expert, with tokens or without.
+    pub fn all(&self) -> &[Vec<Visit>] {
+        &self.visits
     }
 
     /// Number of experts, with tokens or without.

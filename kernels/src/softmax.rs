@@ -28,12 +28,14 @@ impl RunningMaximum {
 
     /// Takes one more logit into account.
     #[must_use]
+    #[inline(always)]
     pub fn update(self, logit: i16) -> Self {
         let ceiling = (i32::from(logit) + (1 << LOGIT_FRACTION_BITS) - 1) >> LOGIT_FRACTION_BITS;
         Self(self.0.max(ceiling))
     }
 
     /// `M − logit ≥ 0`, with 8 fraction bits.
+    #[inline(always)]
     fn distance(self, logit: i16) -> u32 {
         ((self.0 << LOGIT_FRACTION_BITS) - i32::from(logit)) as u32
     }
@@ -41,29 +43,31 @@ impl RunningMaximum {
 
 /// 2^−x in Q0.16 for x ≥ 0 with 8 fraction bits: at most 65535, rounded to
 /// nearest after the shift.
+#[inline(always)]
 pub fn exp2_negative(x: u32) -> u32 {
     let (whole, fraction) = (x >> LOGIT_FRACTION_BITS, x & ((1 << LOGIT_FRACTION_BITS) - 1));
     let doubled = (EXP2[fraction as usize] as u32) << 1;
-    (doubled.checked_shr(whole).unwrap_or(0) + 1) >> 1
+    // Beyond 17 bits nothing is left of it.
+    ((doubled >> whole.min(31)) + 1) >> 1
 }
 
 /// Probabilities of one query: `probabilities[i]/255 ≈ 2^(logit[i] − M)`;
 /// returns their sum (at least 127, at most 255·4096).
 ///
-/// Per key, with e in Q0.16: `s = 255·e + carry`, `p = s >> 16`,
-/// `carry = s & 0xffff`; the carry starts at one half.
+/// With e in Q0.16 and the running total `t[i] = 1/2 + Σ 255·e[j]` over j ≤ i, in units of one
+/// probability: `p[i] = ⌊t[i]⌋ − ⌊t[i − 1]⌋`. What rounding cuts off one key is carried to the next.
+#[inline(always)]
 pub fn softmax(logits: &[i16], probabilities: &mut [u8]) -> u32 {
     debug_assert!(!logits.is_empty() && logits.len() <= MAX_KEYS);
-    let maximum = logits.iter().fold(RunningMaximum::START, |maximum, &logit| maximum.update(logit));
-    let mut carry = 1 << 15;
-    let mut sum = 0;
+    let largest = logits.iter().fold(i16::MIN, |largest, &logit| largest.max(logit));
+    let maximum = RunningMaximum::START.update(largest);
+    let mut total = 1u64 << 15;
     for (&logit, probability) in logits.iter().zip(probabilities) {
-        let scaled = 255 * exp2_negative(maximum.distance(logit)) + carry;
-        carry = scaled & 0xffff;
-        *probability = (scaled >> 16) as u8;
-        sum += scaled >> 16;
+        let before = total >> 16;
+        total += 255 * u64::from(exp2_negative(maximum.distance(logit)));
+        *probability = ((total >> 16) - before) as u8;
     }
-    sum
+    (total >> 16) as u32
 }
 
 /// How Σ p·v becomes a context value: `sat16((acc·m′ + 2^(s′−1)) >> s′)`, where 1/Σp is
@@ -83,6 +87,18 @@ impl ContextScale {
             multiplier: ((product + (1 << (MANTISSA_BITS - 1))) >> MANTISSA_BITS) as i32,
             scale: Requantise { bias_shift: 0, shift: shift + inverse.exponent },
         }
+    }
+
+    /// m′ above.
+    #[inline(always)]
+    pub fn multiplier(self) -> i32 {
+        self.multiplier
+    }
+
+    /// s′ above.
+    #[inline(always)]
+    pub fn shift(self) -> u32 {
+        self.scale.shift
     }
 
     /// One context value from Σ p·v.

@@ -17,7 +17,7 @@ use crate::{Error, ErrorKind, Result};
 pub use edge_moe_sim::Waves;
 #[cfg(feature = "sim")]
 pub use rtl::{RtlDevice, RtlOptions};
-pub use software::SoftwareDevice;
+pub use software::{Simd, SoftwareDevice};
 
 /// What a run took, on a device that counts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]

@@ -1,48 +1,89 @@
-//! The software device: executes descriptors with the bit-exact kernels.
+//! The software device: executes descriptors with the arithmetic of the kernels, on the widest
+//! instructions of the CPU.
 //!
 //! It trusts its programs because [`Executable`] lets none through that
 //! `edge_moe_isa::check` has not accepted: every address below lies inside its
 //! memory, and nothing is read that was not written.
+//!
+//! Weights are read where they stand, in the image that is mapped from the artifact; a group of rows is
+//! packed into a cache-sized buffer just before all tokens use it. Every buffer is kept, so that after
+//! the first picture nothing is allocated.
 
+mod attend;
 mod execute;
+mod layer;
+mod rows;
+mod simd;
+mod vectorised;
 
 use std::sync::Arc;
 
 use edge_moe_isa::check::Written;
-use edge_moe_isa::descriptor::Space;
+use edge_moe_isa::descriptor::{Descriptor, Space};
 use edge_moe_kernels::route::Queues;
 
+use self::execute::Buffers;
 use super::{Device, Stepper, bytes_not_words, no_program, not_loaded, words_of, writable_range};
 use crate::Result;
 use crate::executable::Executable;
+pub use simd::Simd;
 
 const NAME: &str = "software device";
 
 /// The default device: needs nothing but a CPU.
-#[derive(Default)]
 pub struct SoftwareDevice {
+    simd: Simd,
     loaded: Option<Loaded>,
 }
 
-/// A model and the memories it runs in.
+/// A model and the state it runs in.
 struct Loaded {
+    memories: Memories,
+    queues: Queues,
+    buffers: Buffers,
+    position: Position,
+    /// What the descriptors so far have written on the chip, when they are executed one by one.
+    written: Written,
+    /// What each whole program writes.
+    written_by: Vec<Written>,
+}
+
+/// A model and the memories that its programs work on.
+struct Memories {
     executable: Arc<Executable>,
     /// The writable part of memory.
     writable: Vec<u8>,
     scratchpad: Vec<i16>,
     residual: Vec<i16>,
-    queues: Queues,
-    /// What the program has written on the chip.
-    written: Written,
-    /// The program that runs, and its next descriptor.
-    position: Option<(usize, usize)>,
+}
+
+/// Where the device stands in its programs.
+#[derive(Clone, Copy)]
+enum Position {
+    /// Nothing ran, or a program came to its end one descriptor after another.
+    Idle,
+    /// Before a descriptor of a program.
+    Before { program: usize, descriptor: usize },
+    /// A program ran as a whole.
+    Ran(usize),
+}
+
+impl Default for SoftwareDevice {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl SoftwareDevice {
-    /// A device without a model; it takes the sizes of whatever architecture
-    /// a model was compiled for.
+    /// A device without a model, on the fastest instructions of this CPU; it takes the sizes of whatever
+    /// architecture a model was compiled for.
     pub fn new() -> Self {
-        Self::default()
+        Self::with_simd(Simd::best())
+    }
+
+    /// The same on some instructions. Results do not depend on them.
+    pub fn with_simd(simd: Simd) -> Self {
+        Self { simd, loaded: None }
     }
 
     fn loaded(&mut self) -> Result<&mut Loaded> {
@@ -50,43 +91,70 @@ impl SoftwareDevice {
     }
 }
 
+impl Loaded {
+    fn new(executable: Arc<Executable>) -> Self {
+        let arch = executable.arch();
+        let values = |words: u32| vec![0; (words * arch.vector) as usize];
+        let written_by = |program: &Vec<Descriptor>| {
+            let mut written = Written::new(arch);
+            program.iter().for_each(|descriptor| written.execute(arch, &descriptor.operation));
+            written
+        };
+        Self {
+            queues: Queues::new(0),
+            buffers: Buffers::default(),
+            position: Position::Idle,
+            written: Written::new(arch),
+            written_by: executable.programs().iter().map(written_by).collect(),
+            memories: Memories {
+                writable: vec![0; executable.window().writable_bytes as usize],
+                scratchpad: values(arch.scratchpad_words),
+                residual: values(arch.residual_words),
+                executable,
+            },
+        }
+    }
+
+    /// The descriptors of a program.
+    fn program(executable: &Executable, program: usize) -> Result<&[Descriptor]> {
+        let programs = executable.programs();
+        let found = programs.get(program).map(Vec::as_slice);
+        found.ok_or_else(|| no_program(NAME, program, programs.len()))
+    }
+}
+
 impl Device for SoftwareDevice {
     fn name(&self) -> String {
-        NAME.to_string()
+        format!("{NAME} ({})", self.simd)
     }
 
     fn load(&mut self, executable: Arc<Executable>) -> Result<()> {
-        let arch = executable.arch();
-        let values = |words: u32| vec![0; (words * arch.vector) as usize];
-        self.loaded = Some(Loaded {
-            writable: vec![0; executable.window().writable_bytes as usize],
-            scratchpad: values(arch.scratchpad_words),
-            residual: values(arch.residual_words),
-            queues: Queues::new(0),
-            written: Written::new(arch),
-            position: None,
-            executable,
-        });
+        self.loaded = Some(Loaded::new(executable));
         Ok(())
     }
 
     fn write_memory(&mut self, address: u64, bytes: &[u8]) -> Result<()> {
-        let writable = &mut self.loaded()?.writable;
+        let writable = &mut self.loaded()?.memories.writable;
         let range = writable_range(NAME, address, bytes.len(), writable.len())?;
         writable[range].copy_from_slice(bytes);
         Ok(())
     }
 
     fn read_memory(&mut self, address: u64, bytes: &mut [u8]) -> Result<()> {
-        let writable = &self.loaded()?.writable;
+        let writable = &self.loaded()?.memories.writable;
         let range = writable_range(NAME, address, bytes.len(), writable.len())?;
         bytes.copy_from_slice(&writable[range]);
         Ok(())
     }
 
     fn run(&mut self, program: usize) -> Result<()> {
-        self.start(program)?;
-        while self.step()?.is_some() {}
+        let simd = self.simd;
+        let loaded = self.loaded()?;
+        let executable = Arc::clone(&loaded.memories.executable);
+        let descriptors = Loaded::program(&executable, program)?;
+        // Inside the thread pool, so that not every operation has to go there.
+        rayon::scope(|_| descriptors.iter().for_each(|descriptor| loaded.execute(simd, &descriptor.operation)));
+        loaded.position = Position::Ran(program);
         Ok(())
     }
 
@@ -98,38 +166,44 @@ impl Device for SoftwareDevice {
 impl Stepper for SoftwareDevice {
     fn start(&mut self, program: usize) -> Result<()> {
         let loaded = self.loaded()?;
-        let programs = loaded.executable.programs().len();
-        if program >= programs {
-            return Err(no_program(NAME, program, programs));
-        }
-        loaded.position = Some((program, 0));
-        loaded.written = Written::new(loaded.executable.arch());
+        Loaded::program(&loaded.memories.executable, program)?;
+        loaded.position = Position::Before { program, descriptor: 0 };
+        loaded.written = Written::new(loaded.memories.executable.arch());
         Ok(())
     }
 
     fn step(&mut self) -> Result<Option<usize>> {
+        let simd = self.simd;
         let loaded = self.loaded()?;
-        let Some((program, index)) = loaded.position else { return Ok(None) };
-        let executable = Arc::clone(&loaded.executable);
+        let Position::Before { program, descriptor: index } = loaded.position else { return Ok(None) };
+        let executable = Arc::clone(&loaded.memories.executable);
         let descriptors = &executable.programs()[program];
-        loaded.execute(&descriptors[index].operation);
+        loaded.execute(simd, &descriptors[index].operation);
         loaded.written.execute(executable.arch(), &descriptors[index].operation);
-        loaded.position = (index + 1 < descriptors.len()).then_some((program, index + 1));
+        let next = index + 1;
+        loaded.position = match next < descriptors.len() {
+            true => Position::Before { program, descriptor: next },
+            false => Position::Idle,
+        };
         Ok(Some(index))
     }
 
     fn values(&self, space: Space, address: u32, words: u32) -> Result<Vec<i16>> {
-        let loaded = self.loaded.as_ref().ok_or_else(|| not_loaded(NAME))?;
+        let memories = &self.loaded.as_ref().ok_or_else(|| not_loaded(NAME))?.memories;
         let memory = match space {
-            Space::Scratchpad => &loaded.scratchpad,
-            Space::Residual => &loaded.residual,
+            Space::Scratchpad => &memories.scratchpad,
+            Space::Residual => &memories.residual,
             Space::Memory => return Err(bytes_not_words(NAME)),
         };
-        words_of(NAME, loaded.executable.arch(), memory, space, address, words)
+        words_of(NAME, memories.executable.arch(), memory, space, address, words)
     }
 
     fn written(&self, space: Space) -> Result<&[bool]> {
         let loaded = self.loaded.as_ref().ok_or_else(|| not_loaded(NAME))?;
-        loaded.written.words(space).ok_or_else(|| bytes_not_words(NAME))
+        let written = match loaded.position {
+            Position::Ran(program) => &loaded.written_by[program],
+            Position::Idle | Position::Before { .. } => &loaded.written,
+        };
+        written.words(space).ok_or_else(|| bytes_not_words(NAME))
     }
 }

@@ -1,234 +1,324 @@
-//! What each operation does, in terms of the kernels.
+//! What each operation does.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use edge_moe_isa::descriptor::{
     Attention, Copy, Destination, Experts, Linear, Norm, Operation, Route, Space,
 };
 use edge_moe_isa::packing::{PARAMETER_BYTES, PackedLinear, Parameter};
-use edge_moe_kernels::dot::{dot, query_operand};
 use edge_moe_kernels::fixed::{ACTIVATION_BITS, Requantise, accumulate};
-use edge_moe_kernels::gelu::gelu;
-use edge_moe_kernels::layer_norm::{ChannelNorm, layer_norm};
-use edge_moe_kernels::route::{Queues, accumulate_weighted};
-use edge_moe_kernels::softmax::{ContextScale, softmax};
+use edge_moe_kernels::layer_norm::ChannelNorm;
+use edge_moe_kernels::route::{Visit, accumulate_weighted};
 use rayon::prelude::*;
 
-use super::Loaded;
+use super::attend::Head;
+use super::layer::{GROUP_CHANNELS, Layer};
+use super::rows::{Activations, Scratch};
+use super::simd::panel::ROWS;
+use super::simd::{Path, Simd};
+use super::vectorised::NormToken;
+use super::{Loaded, Memories};
 
-/// A linear layer as it stands in memory, with how its results are finished.
-struct Layer<'a> {
-    packed: PackedLinear,
-    bytes: &'a [u8],
-    scale: Requantise,
-    bits: u32,
-    /// Fraction bits of a GELU after the layer.
-    gelu_bits: Option<u32>,
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-impl Layer<'_> {
-    /// Results of every token, N values each. `input` holds K values a token.
-    fn apply(&self, input: &[i16]) -> Vec<i16> {
-        let PackedLinear { inputs, outputs, .. } = self.packed;
-        let parameters: Vec<Parameter> = (0..outputs)
-            .map(|channel| Parameter::decode_unsigned(&self.bytes[self.packed.parameter_offset(channel)..]))
-            .collect();
-        let mut results = vec![0; input.len() / inputs * outputs];
-        let tokens = results.par_chunks_mut(outputs).zip(input.par_chunks(inputs));
-        tokens.for_each(|(results, token)| {
-            for (channel, (result, parameter)) in results.iter_mut().zip(&parameters).enumerate() {
-                *result = self.finish(dot(self.row(channel), token), *parameter);
-            }
-        });
-        results
-    }
+/// Computes with this thread's buffers.
+fn with_scratch(computation: impl FnOnce(&mut Scratch)) {
+    SCRATCH.with_borrow_mut(computation);
+}
 
-    fn row(&self, channel: usize) -> &[i8] {
-        let start = self.packed.row_offset(channel);
-        bytemuck::cast_slice(&self.bytes[start..start + self.packed.inputs])
-    }
-
-    fn finish(&self, acc: i64, parameter: Parameter) -> i16 {
-        let result = self.scale.apply(acc, parameter.multiplier, parameter.bias, self.bits);
-        self.gelu_bits.map_or(result, |bits| gelu(result, bits))
-    }
+/// What the operations of one program after another compute with.
+#[derive(Default)]
+pub struct Buffers {
+    input: Activations,
+    /// Results of groups of channels, group after group.
+    results: Vec<i16>,
+    norms: Vec<ChannelNorm>,
+    /// Bytes on their way from one memory to another.
+    values: Vec<i16>,
 }
 
 impl Loaded {
     /// Executes one operation.
-    pub fn execute(&mut self, operation: &Operation) {
+    pub fn execute(&mut self, simd: Simd, operation: &Operation) {
+        match simd {
+            Simd::Portable(path) => self.execute_on(path, operation),
+            #[cfg(target_arch = "x86_64")]
+            Simd::Avx2(path) => self.execute_on(path, operation),
+            #[cfg(target_arch = "x86_64")]
+            Simd::Avx512(path) => self.execute_on(path, operation),
+            #[cfg(target_arch = "x86_64")]
+            Simd::Amx(path) => self.execute_on(path, operation),
+        }
+    }
+
+    fn execute_on(&mut self, path: impl Path, operation: &Operation) {
         match operation {
             Operation::End(_) => {}
-            Operation::Linear(linear) => self.linear(linear),
-            Operation::Norm(norm) => self.norm(norm),
-            Operation::Attention(attention) => self.attention(attention),
+            Operation::Linear(linear) => self.linear(path, linear),
+            Operation::Norm(norm) => self.norm(path, norm),
+            Operation::Attention(attention) => self.attention(path, attention),
             Operation::Route(route) => self.route(route),
-            Operation::Experts(experts) => self.experts(experts),
+            Operation::Experts(experts) => self.experts(path, experts),
             Operation::Copy(copy) => self.copy(copy),
         }
     }
 
-    fn linear(&mut self, linear: &Linear) {
-        let packed = PackedLinear::new(self.executable.arch(), linear.inputs.into(), linear.outputs.into());
+    fn linear(&mut self, path: impl Path, linear: &Linear) {
+        let Self { memories, buffers: Buffers { input, results, .. }, .. } = self;
+        let packed = PackedLinear::new(memories.executable.arch(), linear.inputs.into(), linear.outputs.into());
         let rows = usize::from(linear.sets) * usize::from(linear.tokens);
-        let input = &self.scratchpad[self.values_at(linear.input, rows * packed.inputs)];
+        let values = &memories.scratchpad[memories.values_at(linear.input, rows * packed.inputs)];
+        input.fill(path, packed.inputs, values.chunks(packed.inputs));
         let layer = Layer {
             packed,
-            bytes: self.image_bytes(linear.weights, packed.bytes()),
+            bytes: memories.image_from(linear.weights),
             scale: requantise(linear.shift, linear.bias_shift),
             bits: linear.bits.into(),
             gelu_bits: (linear.gelu_bits != 0).then_some(linear.gelu_bits.into()),
         };
-        let results = layer.apply(input);
-        match linear.destination {
-            Destination::Tokens => self.store_rows(linear.output, &results, packed.outputs),
-            Destination::Channels => self.store_transposed(linear, &results),
-            Destination::Residual => {
-                let target = self.values_at(linear.output, results.len());
-                for (residual, branch) in self.residual[target].iter_mut().zip(results) {
-                    *residual = accumulate(*residual, branch);
-                }
-            }
+        let group = group_channels(packed.outputs);
+        results.resize(rows * packed.outputs, 0);
+        results.par_chunks_mut(rows * group).enumerate().for_each(|(index, results)| {
+            let width = results.len() / rows;
+            let channels = index * group..index * group + width;
+            with_scratch(|scratch| layer.group(path, input, channels, scratch, (results, width)));
+        });
+        for (index, results) in results.chunks(rows * group).enumerate() {
+            memories.store(linear, index * group, results);
         }
     }
 
-    fn norm(&mut self, norm: &Norm) {
+    fn norm(&mut self, path: impl Path, norm: &Norm) {
+        let Self { memories, buffers: Buffers { norms, .. }, .. } = self;
         let channels = usize::from(norm.channels);
-        let records = self.image_bytes(norm.parameters, channels * PARAMETER_BYTES);
-        let parameters: Vec<ChannelNorm> = records
-            .chunks(PARAMETER_BYTES)
-            .map(Parameter::decode_signed)
-            .map(|Parameter { multiplier, bias }| ChannelNorm { gain: multiplier as i16, offset: bias })
-            .collect();
+        let records = memories.image_bytes(norm.parameters, channels * PARAMETER_BYTES);
+        norms.clear();
+        norms.extend(records.chunks(PARAMETER_BYTES).map(Parameter::decode_signed).map(
+            |Parameter { multiplier, bias }| ChannelNorm { gain: multiplier as i16, offset: bias },
+        ));
         let count = usize::from(norm.tokens) * channels;
-        let (input, output) = (self.values_at(norm.input, count), self.values_at(norm.output, count));
+        let (input, output) = (memories.values_at(norm.input, count), memories.values_at(norm.output, count));
         let scale = requantise(norm.shift, norm.bias_shift);
-        let tokens = self.residual[input].par_chunks(channels);
-        tokens.zip(self.scratchpad[output].par_chunks_mut(channels)).for_each(|(token, out)| {
-            layer_norm(token, &parameters, norm.epsilon, scale, out);
+        let tokens = memories.residual[input].par_chunks(channels);
+        tokens.zip(memories.scratchpad[output].par_chunks_mut(channels)).for_each(|(token, out)| {
+            path.vectorise(NormToken { token, channels: norms, epsilon: norm.epsilon, scale, out });
         });
     }
 
-    fn attention(&mut self, attention: &Attention) {
+    fn attention(&mut self, path: impl Path, attention: &Attention) {
+        let Self { memories, buffers: Buffers { results, .. }, .. } = self;
         let (tokens, sets) = (usize::from(attention.tokens), usize::from(attention.sets));
-        let channels = usize::from(attention.heads) * usize::from(attention.head_channels);
-        let padded_tokens = tokens.next_multiple_of(self.vector());
+        let (heads, width) = (usize::from(attention.heads), usize::from(attention.head_channels));
+        let channels = heads * width;
+        let padded_tokens = tokens.next_multiple_of(memories.vector());
         let token_major = sets * tokens * channels;
-        let values = self.values_at(attention.values, sets * channels * padded_tokens);
-        let view = AttentionInput {
-            attention,
-            tokens,
-            channels,
-            padded_tokens,
-            queries: &self.scratchpad[self.values_at(attention.queries, token_major)],
-            keys: &self.scratchpad[self.values_at(attention.keys, token_major)],
-            values: &self.scratchpad[values],
-        };
-        let mut context = vec![0; token_major];
-        context.par_chunks_mut(channels).enumerate().for_each(|(row, context)| view.attend(row, context));
-        let target = self.values_at(attention.context, token_major);
-        self.scratchpad[target].copy_from_slice(&context);
+        let slice = |address, count| &memories.scratchpad[memories.values_at(address, count)];
+        let (queries, keys) = (slice(attention.queries, token_major), slice(attention.keys, token_major));
+        let values = slice(attention.values, sets * channels * padded_tokens);
+        // Few heads and many threads: the queries of a head are shared out.
+        let parts = rayon::current_num_threads().div_ceil(sets * heads);
+        let part = tokens.div_ceil(parts);
+        results.resize(token_major, 0);
+        results.par_chunks_mut(tokens * width).enumerate().for_each(|(index, context)| {
+            let (set, head) = (index / heads, index % heads);
+            let start = set * tokens * channels + head * width;
+            let view = Head {
+                attention,
+                channels,
+                queries: &queries[start..],
+                keys: &keys[start..],
+                values: &values[index * width * padded_tokens..],
+                padded_tokens,
+            };
+            context.par_chunks_mut(part * width).enumerate().for_each(|(index, context)| {
+                with_scratch(|scratch| view.attend(path, index * part, scratch, context));
+            });
+        });
+        let target = memories.values_at(attention.context, token_major);
+        for (index, context) in results.chunks(tokens * width).enumerate() {
+            let (set, head) = (index / heads, index % heads);
+            let rows = memories.scratchpad[target.clone()].chunks_mut(channels).skip(set * tokens);
+            for (row, context) in rows.zip(context.chunks(width)) {
+                row[head * width..][..width].copy_from_slice(context);
+            }
+        }
     }
 
     fn route(&mut self, route: &Route) {
+        let Self { memories, queues, .. } = self;
         let experts = usize::from(route.experts);
         if route.append == 0 {
-            self.queues = Queues::new(experts);
+            queues.reset(experts);
         }
-        let stride = experts.next_multiple_of(self.vector());
-        let logits = self.values_at(route.logits, usize::from(route.tokens) * stride);
+        let stride = experts.next_multiple_of(memories.vector());
+        let logits = memories.values_at(route.logits, usize::from(route.tokens) * stride);
         let first = u32::from(route.first_token);
-        for (token, logits) in (first..).zip(self.scratchpad[logits].chunks(stride)) {
-            self.queues.push(token, &logits[..experts], route.top_k.into());
+        for (token, logits) in (first..).zip(memories.scratchpad[logits].chunks(stride)) {
+            queues.push(token, &logits[..experts], route.top_k.into());
         }
     }
 
-    fn experts(&mut self, experts: &Experts) {
-        let queues = std::mem::replace(&mut self.queues, Queues::new(0));
-        let arch = self.executable.arch();
-        let (channels, hidden) = (usize::from(experts.channels), usize::from(experts.hidden_channels));
-        let fc1 = PackedLinear::new(arch, channels, hidden);
-        let fc2 = PackedLinear::new(arch, hidden, channels);
-        for (expert, visits) in queues.non_empty() {
-            let start = experts.weights + expert as u32 * experts.stride;
-            let bytes = self.image_bytes(start, fc1.bytes() + fc2.bytes());
-            let fc1 = Layer {
-                packed: fc1,
-                bytes: &bytes[..fc1.bytes()],
-                scale: requantise(experts.fc1_shift, experts.fc1_bias_shift),
-                bits: ACTIVATION_BITS,
-                gelu_bits: Some(experts.gelu_bits.into()),
-            };
-            let fc2 = Layer {
-                packed: fc2,
-                bytes: &bytes[fc1.packed.bytes()..],
-                scale: requantise(experts.fc2_shift, experts.fc2_bias_shift),
-                bits: ACTIVATION_BITS,
-                gelu_bits: None,
-            };
-            let token = |base: u32, token: u32| {
-                let start = base as usize * self.vector() + token as usize * channels;
-                start..start + channels
-            };
-            let visitors: Vec<i16> = visits
-                .iter()
-                .flat_map(|visit| &self.scratchpad[token(experts.input, visit.token)])
-                .copied()
-                .collect();
-            let hidden_values = fc1.apply(&visitors);
-            let answers = fc2.apply(&hidden_values);
-            let targets: Vec<Range<usize>> =
-                visits.iter().map(|visit| token(experts.residual, visit.token)).collect();
-            for ((visit, target), answer) in visits.iter().zip(targets).zip(answers.chunks(channels)) {
-                for (residual, &value) in self.residual[target].iter_mut().zip(answer) {
-                    *residual = accumulate_weighted(*residual, value, visit.score);
-                }
+    fn experts(&mut self, path: impl Path, experts: &Experts) {
+        let Self { memories, queues, buffers: Buffers { results, .. }, .. } = self;
+        let channels = usize::from(experts.channels);
+        results.resize(queues.all().iter().map(Vec::len).sum::<usize>() * channels, 0);
+        answer(path, memories, experts, (0, queues.all()), results);
+        let mut answers = results.chunks(channels);
+        for visit in queues.all().iter().flatten() {
+            let target = memories.token(experts.residual, visit.token, channels);
+            let answer = answers.next().expect("one answer per visit");
+            for (residual, &value) in memories.residual[target].iter_mut().zip(answer) {
+                *residual = accumulate_weighted(*residual, value, visit.score);
             }
-            self.store_rows(experts.hidden, &hidden_values, hidden);
         }
+        queues.reset(0);
     }
 
     fn copy(&mut self, copy: &Copy) {
-        let count = copy.words as usize * self.vector();
-        let values = match copy.source_space {
-            Space::Scratchpad => self.scratchpad[self.values_at(copy.source, count)].to_vec(),
-            Space::Residual => self.residual[self.values_at(copy.source, count)].to_vec(),
-            Space::Memory => {
-                let bytes = self.memory_bytes(copy.source, 2 * count);
-                bytes.as_chunks().0.iter().map(|&value| i16::from_le_bytes(value)).collect()
+        let Self { memories, buffers: Buffers { values, .. }, .. } = self;
+        let count = copy.words as usize * memories.vector();
+        values.clear();
+        match copy.source_space {
+            Space::Scratchpad => {
+                values.extend_from_slice(&memories.scratchpad[memories.values_at(copy.source, count)]);
             }
-        };
-        let target = self.values_at(copy.destination, count);
+            Space::Residual => {
+                values.extend_from_slice(&memories.residual[memories.values_at(copy.source, count)]);
+            }
+            Space::Memory => {
+                let bytes = memories.memory_bytes(copy.source, 2 * count);
+                values.extend(bytes.as_chunks().0.iter().map(|&value| i16::from_le_bytes(value)));
+            }
+        }
+        let target = memories.values_at(copy.destination, count);
         match copy.destination_space {
-            Space::Scratchpad => self.scratchpad[target].copy_from_slice(&values),
-            Space::Residual => self.residual[target].copy_from_slice(&values),
+            Space::Scratchpad => memories.scratchpad[target].copy_from_slice(values),
+            Space::Residual => memories.residual[target].copy_from_slice(values),
             Space::Memory => {
                 let start = copy.destination as usize;
-                let bytes = self.writable[start..start + 2 * count].as_chunks_mut().0;
+                let bytes = memories.writable[start..start + 2 * count].as_chunks_mut().0;
                 bytes.iter_mut().zip(values).for_each(|(bytes, value)| *bytes = value.to_le_bytes());
             }
         }
     }
+}
 
-    /// Stores rows of `columns` values, each padded to whole words with zeros.
-    fn store_rows(&mut self, address: u32, rows: &[i16], columns: usize) {
-        let padded = columns.next_multiple_of(self.vector());
-        let target = self.values_at(address, rows.len() / columns * padded);
-        for (target, row) in self.scratchpad[target].chunks_mut(padded).zip(rows.chunks(columns)) {
-            target[..columns].copy_from_slice(row);
-            target[columns..].fill(0);
+/// Channels of a group, so that there are groups for all threads where that is possible.
+fn group_channels(outputs: usize) -> usize {
+    let share = outputs.div_ceil(rayon::current_num_threads());
+    share.next_multiple_of(ROWS).min(GROUP_CHANNELS)
+}
+
+/// Answers of consecutive experts to the tokens in their queues, one row a visit. Splits the experts
+/// between threads.
+fn answer(
+    path: impl Path,
+    memories: &Memories,
+    experts: &Experts,
+    (first, queues): (usize, &[Vec<Visit>]),
+    answers: &mut [i16],
+) {
+    if queues.iter().all(Vec::is_empty) {
+        return;
+    }
+    if let [visits] = queues {
+        with_scratch(|scratch| answer_one(path, memories, experts, (first, visits), scratch, answers));
+        return;
+    }
+    let (left, right) = queues.split_at(queues.len() / 2);
+    let visits: usize = left.iter().map(Vec::len).sum();
+    let (left_answers, right_answers) = answers.split_at_mut(visits * usize::from(experts.channels));
+    rayon::join(
+        || answer(path, memories, experts, (first, left), left_answers),
+        || answer(path, memories, experts, (first + left.len(), right), right_answers),
+    );
+}
+
+/// Answers of one expert.
+fn answer_one(
+    path: impl Path,
+    memories: &Memories,
+    experts: &Experts,
+    (expert, visits): (usize, &[Visit]),
+    scratch: &mut Scratch,
+    answers: &mut [i16],
+) {
+    let arch = memories.executable.arch();
+    let (channels, hidden) = (usize::from(experts.channels), usize::from(experts.hidden_channels));
+    let (fc1, fc2) = (PackedLinear::new(arch, channels, hidden), PackedLinear::new(arch, hidden, channels));
+    let start = experts.weights + expert as u32 * experts.stride;
+    let (fc1_bytes, fc2_bytes) = (memories.image_from(start), memories.image_from(start + fc1.bytes() as u32));
+    let fc1 = Layer {
+        packed: fc1,
+        bytes: fc1_bytes,
+        scale: requantise(experts.fc1_shift, experts.fc1_bias_shift),
+        bits: ACTIVATION_BITS,
+        gelu_bits: Some(experts.gelu_bits.into()),
+    };
+    let fc2 = Layer {
+        packed: fc2,
+        bytes: fc2_bytes,
+        scale: requantise(experts.fc2_shift, experts.fc2_bias_shift),
+        bits: ACTIVATION_BITS,
+        gelu_bits: None,
+    };
+    let token = |visit: &Visit| &memories.scratchpad[memories.token(experts.input, visit.token, channels)];
+    let mut input = std::mem::take(&mut scratch.input);
+    let mut hidden_values = std::mem::take(&mut scratch.hidden);
+    input.fill(path, channels, visits.iter().map(token));
+    hidden_values.resize(visits.len() * hidden, 0);
+    fc1.all(path, &input, scratch, &mut hidden_values);
+    input.fill(path, hidden, hidden_values.chunks(hidden));
+    fc2.all(path, &input, scratch, answers);
+    (scratch.input, scratch.hidden) = (input, hidden_values);
+}
+
+impl Memories {
+    /// Stores the results of some channels of a layer, from `first` on.
+    fn store(&mut self, linear: &Linear, first: usize, results: &[i16]) {
+        let tokens = usize::from(linear.tokens);
+        let (rows, outputs) = (usize::from(linear.sets) * tokens, usize::from(linear.outputs));
+        let width = results.len() / rows;
+        let rows_of = results.chunks(width);
+        match linear.destination {
+            Destination::Tokens => {
+                let padded = outputs.next_multiple_of(self.vector());
+                let target = self.values_at(linear.output, rows * padded);
+                for (target, row) in self.scratchpad[target].chunks_mut(padded).zip(rows_of) {
+                    target[first..first + width].copy_from_slice(row);
+                    target[outputs..].fill(0);
+                }
+            }
+            Destination::Channels => {
+                let padded = tokens.next_multiple_of(self.vector());
+                let target = self.values_at(linear.output, usize::from(linear.sets) * outputs * padded);
+                let sets = self.scratchpad[target].chunks_mut(outputs * padded);
+                for (set, results) in sets.zip(results.chunks(tokens * width)) {
+                    for (channel, target) in set.chunks_mut(padded).skip(first).take(width).enumerate() {
+                        let values = results.iter().skip(channel).step_by(width);
+                        target[..tokens].iter_mut().zip(values).for_each(|(to, &from)| *to = from);
+                        target[tokens..].fill(0);
+                    }
+                }
+            }
+            Destination::Residual => {
+                let target = self.values_at(linear.output, rows * outputs);
+                for (target, row) in self.residual[target].chunks_mut(outputs).zip(rows_of) {
+                    for (residual, &branch) in target[first..].iter_mut().zip(row) {
+                        *residual = accumulate(*residual, branch);
+                    }
+                }
+            }
         }
     }
 
-    /// Stores token-major results channel-major, set by set.
-    fn store_transposed(&mut self, linear: &Linear, results: &[i16]) {
-        let (tokens, channels) = (usize::from(linear.tokens), usize::from(linear.outputs));
-        let per_set = tokens * channels;
-        let transposed: Vec<i16> = results
-            .chunks(per_set)
-            .flat_map(|set| (0..per_set).map(|i| set[i % tokens * channels + i / tokens]))
-            .collect();
-        self.store_rows(linear.output, &transposed, tokens);
+    /// Where the channels of a token stand, from word `base` on.
+    fn token(&self, base: u32, token: u32, channels: usize) -> Range<usize> {
+        let start = base as usize * self.vector() + token as usize * channels;
+        start..start + channels
     }
 
     fn vector(&self) -> usize {
@@ -241,10 +331,14 @@ impl Loaded {
         start..start + count
     }
 
+    /// The image from a memory address on.
+    fn image_from(&self, address: u32) -> &[u8] {
+        &self.executable.image()[address as usize - self.writable.len()..]
+    }
+
     /// Bytes of the image at a memory address.
     fn image_bytes(&self, address: u32, count: usize) -> &[u8] {
-        let start = address as usize - self.writable.len();
-        &self.executable.image()[start..start + count]
+        &self.image_from(address)[..count]
     }
 
     /// Bytes anywhere in memory.
@@ -253,45 +347,6 @@ impl Loaded {
         match start < self.writable.len() {
             true => &self.writable[start..start + count],
             false => self.image_bytes(address, count),
-        }
-    }
-}
-
-/// What the queries of an attention descriptor look at.
-struct AttentionInput<'a> {
-    attention: &'a Attention,
-    tokens: usize,
-    channels: usize,
-    padded_tokens: usize,
-    queries: &'a [i16],
-    keys: &'a [i16],
-    values: &'a [i16],
-}
-
-impl AttentionInput<'_> {
-    /// The context of one query row (counted through all sets), head by head.
-    fn attend(&self, row: usize, context: &mut [i16]) {
-        let Self { attention, tokens, channels, padded_tokens, .. } = *self;
-        let set = row / tokens;
-        let width = usize::from(attention.head_channels);
-        let logit_scale = requantise(attention.logit_shift, 0);
-        let mut logits = vec![0; tokens];
-        let mut probabilities = vec![0; tokens];
-        for (head, context) in context.chunks_mut(width).enumerate() {
-            let query = &self.queries[row * channels + head * width..][..width];
-            let query: Vec<i16> = query.iter().copied().map(query_operand).collect();
-            for (key, logit) in logits.iter_mut().enumerate() {
-                let key = &self.keys[(set * tokens + key) * channels + head * width..][..width];
-                let acc = dot(&query, key);
-                *logit = logit_scale.apply(acc, attention.logit_multiplier.into(), 0, ACTIVATION_BITS);
-            }
-            let sum = softmax(&logits, &mut probabilities);
-            let scale = ContextScale::new(attention.context_multiplier, attention.context_shift.into(), sum);
-            for (channel, context) in context.iter_mut().enumerate() {
-                let row = set * channels + head * width + channel;
-                let values = &self.values[row * padded_tokens..][..tokens];
-                *context = scale.apply(dot(&probabilities, values));
-            }
         }
     }
 }

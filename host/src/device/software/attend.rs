@@ -1,0 +1,96 @@
+//! Attention of one head: keys and values packed once, queries in blocks.
+
+use edge_moe_isa::descriptor::Attention;
+use edge_moe_kernels::softmax::ContextScale;
+
+use super::rows::Scratch;
+use super::simd::Path;
+use super::simd::panel::{self, Line, ROWS};
+use super::vectorised::{FinishAlike, TakeQuery, Weigh};
+
+/// Queries whose sums are computed before they are finished.
+const BLOCK_QUERIES: usize = 24;
+
+/// What the queries of one set and head look at.
+pub struct Head<'a> {
+    pub attention: &'a Attention,
+    /// Channels of a token: all heads.
+    pub channels: usize,
+    /// Of this set, from the head's first channel on; token-major.
+    pub queries: &'a [i16],
+    pub keys: &'a [i16],
+    /// Of this set and head; channel-major, `padded_tokens` a row.
+    pub values: &'a [i16],
+    pub padded_tokens: usize,
+}
+
+impl Head<'_> {
+    /// The context of the queries from `first` on, as many as there is room for; token-major.
+    pub fn attend<P: Path>(&self, path: P, first: usize, scratch: &mut Scratch, context: &mut [i16]) {
+        let (tokens, width) = (usize::from(self.attention.tokens), usize::from(self.attention.head_channels));
+        let (key_lines, value_lines) = (panel::lines(2 * width), panel::lines(2 * tokens));
+        let key_panels = tokens.div_ceil(ROWS) * key_lines;
+        let Scratch { panels, sums, operands, logits, probabilities, .. } = scratch;
+        panels.resize(key_panels + width.div_ceil(ROWS) * value_lines, Line::default());
+        let (keys, values) = panels.split_at_mut(key_panels);
+        pack(path, keys, key_lines, tokens, |token| &self.keys[token * self.channels..][..width]);
+        pack(path, values, value_lines, width, |channel| &self.values[channel * self.padded_tokens..][..tokens]);
+        logits.resize(tokens, 0);
+        probabilities.resize(tokens, 0);
+        for (block, context) in context.chunks_mut(BLOCK_QUERIES * width).enumerate() {
+            let first = first + block * BLOCK_QUERIES;
+            let count = context.len() / width;
+            let stride = 2 * key_lines;
+            operands.resize(count * stride, 0);
+            for (index, operands) in operands.chunks_mut(stride).enumerate() {
+                let query = &self.queries[(first + index) * self.channels..][..width];
+                path.vectorise(TakeQuery { query, operands });
+            }
+            let sums_of_row = keys.len() / key_lines * ROWS;
+            sums.resize(count * sums_of_row, 0);
+            path.pairs(keys, key_lines, operands, stride, sums);
+            let stride = 2 * value_lines;
+            operands.resize(count * stride, 0);
+            let mut scales = [(0, 0); BLOCK_QUERIES];
+            let rows = sums.chunks(sums_of_row).zip(operands.chunks_mut(stride));
+            for (scale, (sums, operands)) in scales.iter_mut().zip(rows) {
+                path.vectorise(FinishAlike {
+                    sums,
+                    multiplier: self.attention.logit_multiplier.into(),
+                    shift: self.attention.logit_shift.into(),
+                    results: logits,
+                });
+                let sum = path.vectorise(Weigh { logits, probabilities, operands });
+                let Attention { context_multiplier, context_shift, .. } = *self.attention;
+                let context = ContextScale::new(context_multiplier, context_shift.into(), sum);
+                *scale = (context.multiplier().into(), context.shift());
+            }
+            let sums_of_row = values.len() / value_lines * ROWS;
+            sums.resize(count * sums_of_row, 0);
+            path.pairs(values, value_lines, operands, stride, sums);
+            let rows = sums.chunks(sums_of_row).zip(context.chunks_mut(width));
+            for ((sums, context), (multiplier, shift)) in rows.zip(scales) {
+                path.vectorise(FinishAlike { sums, multiplier, shift, results: context });
+            }
+        }
+    }
+}
+
+/// Packs `count` rows of values.
+fn pack<'a, P: Path>(
+    path: P,
+    panels: &mut [Line],
+    lines: usize,
+    count: usize,
+    row_of: impl Fn(usize) -> &'a [i16],
+) {
+    for (index, panel) in panels.chunks_mut(lines).enumerate() {
+        let first = index * ROWS;
+        let mut rows: [&[u8]; ROWS] = [&[]; ROWS];
+        let rows = &mut rows[..ROWS.min(count - first)];
+        for (offset, row) in rows.iter_mut().enumerate() {
+            *row = bytemuck::cast_slice(row_of(first + offset));
+        }
+        path.pack(rows, panel);
+    }
+}

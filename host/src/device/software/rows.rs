@@ -1,0 +1,79 @@
+//! Buffers of activations and packed operands that are used again for every picture.
+
+use std::ops::Range;
+
+use super::simd::panel::Line;
+use super::simd::{Path, ROW_BYTES, Rows};
+use super::vectorised::Split;
+
+/// Rows are padded to a multiple of this: an AMX tile of activations.
+const ROW_MULTIPLE: usize = 16;
+
+/// Activations of some tokens, in the form in which a [`Path`] multiplies them with weights.
+#[derive(Default)]
+pub struct Activations {
+    words: Vec<i16>,
+    low: Vec<u8>,
+    high: Vec<u8>,
+    stride: usize,
+    count: usize,
+}
+
+impl Activations {
+    /// Takes `count` rows of `width` values.
+    pub fn fill<'a, P: Path>(&mut self, path: P, width: usize, rows: impl ExactSizeIterator<Item = &'a [i16]>) {
+        self.stride = width.next_multiple_of(ROW_BYTES);
+        self.count = rows.len();
+        let values = self.count.next_multiple_of(ROW_MULTIPLE) * self.stride;
+        if P::SPLIT {
+            // What stands in the padding meets weights of zero, or is a sum nobody asks for.
+            self.low.resize(values, 0);
+            self.high.resize(values, 0);
+            let targets = self.low.chunks_mut(self.stride).zip(self.high.chunks_mut(self.stride));
+            for (row, (low, high)) in rows.zip(targets) {
+                path.vectorise(Split { row, low, high });
+            }
+        } else {
+            self.words.resize(values, 0);
+            for (row, target) in rows.zip(self.words.chunks_mut(self.stride)) {
+                target[..width].copy_from_slice(row);
+            }
+        }
+    }
+
+    /// Number of rows.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Some of the rows.
+    pub fn rows(&self, range: Range<usize>) -> Rows<'_> {
+        let start = range.start * self.stride;
+        Rows {
+            words: self.words.get(start..).unwrap_or_default(),
+            low: self.low.get(start..).unwrap_or_default(),
+            high: self.high.get(start..).unwrap_or_default(),
+            stride: self.stride,
+            count: range.len(),
+        }
+    }
+}
+
+/// What one thread computes with.
+#[derive(Default)]
+pub struct Scratch {
+    /// Packed rows of weights, keys or values.
+    pub panels: Vec<Line>,
+    /// Sums of a block of rows.
+    pub sums: Vec<i64>,
+    /// Per channel: the multiplier, and what is added before the shift.
+    pub multipliers: Vec<i64>,
+    pub constants: Vec<i64>,
+    /// Tokens of an expert and their hidden values.
+    pub input: Activations,
+    pub hidden: Vec<i16>,
+    /// Queries or probabilities, and what they become.
+    pub operands: Vec<i16>,
+    pub logits: Vec<i16>,
+    pub probabilities: Vec<u8>,
+}

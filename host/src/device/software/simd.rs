@@ -1,0 +1,155 @@
+//! The products of the software device on the widest instructions that a CPU has.
+//!
+//! A [`Path`] multiplies *panels* with rows of activations. A panel ([`panel`]) holds sixteen rows of the
+//! left operand side by side, four bytes at a time, so that one line of it is a vector of sixteen channels.
+//! Every path computes the same exact integer sums; they differ in the instructions they use.
+
+#[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+pub mod panel;
+mod portable;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+#[cfg(target_arch = "x86_64")]
+use {amx::Amx, avx2::Avx2, avx512::Avx512};
+
+use super::vectorised::Gelu;
+use panel::Line;
+pub use portable::Portable;
+
+/// Instructions that the software device computes with. A value of it proves that the CPU has them.
+#[derive(Clone, Copy, Debug)]
+pub enum Simd {
+    /// Plain Rust: any CPU.
+    Portable(Portable),
+    /// AVX2: 16-bit products, eight sums at a time.
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    /// AVX-512 with VNNI: 8-bit products in fours, sixteen sums at a time.
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
+    /// AMX int8 tiles for the linear layers, AVX-512 for the rest.
+    #[cfg(target_arch = "x86_64")]
+    Amx(Amx),
+}
+
+impl Simd {
+    /// What this CPU has, slowest first; never empty.
+    pub fn available() -> Vec<Self> {
+        let mut available = vec![Self::Portable(Portable)];
+        #[cfg(target_arch = "x86_64")]
+        {
+            available.extend(Avx2::detect().map(Self::Avx2));
+            available.extend(Avx512::detect().map(Self::Avx512));
+            available.extend(Amx::detect().map(Self::Amx));
+        }
+        available
+    }
+
+    /// The fastest that this CPU has.
+    pub fn best() -> Self {
+        *Self::available().last().expect("plain Rust runs anywhere")
+    }
+
+    /// Name on the command line and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable(_) => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => "avx512-vnni",
+            #[cfg(target_arch = "x86_64")]
+            Self::Amx(_) => "amx",
+        }
+    }
+}
+
+impl fmt::Display for Simd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Bytes of a row of weights or activations in a buffer are a multiple of this: a row of an AMX tile.
+pub const ROW_BYTES: usize = 64;
+
+/// Rows of s16 activations as a path multiplies them, rows one after another. Values beyond a row's end are
+/// zero up to `stride`.
+#[derive(Clone, Copy)]
+pub struct Rows<'a> {
+    /// The values themselves; empty if the path splits them.
+    pub words: &'a [i16],
+    /// Low byte of each value; empty unless the path splits them.
+    pub low: &'a [u8],
+    /// High byte of each value, plus 128 modulo 256; empty unless the path splits them.
+    pub high: &'a [u8],
+    /// Values from one row to the next.
+    pub stride: usize,
+    /// Number of rows.
+    pub count: usize,
+}
+
+/// Something that [`Path::vectorise`] compiles. `compute` must be `#[inline(always)]`, and all that it calls
+/// inlined: what is not is compiled for any CPU.
+pub trait Computation {
+    /// What it gives.
+    type Output;
+
+    /// Does it.
+    fn compute(self) -> Self::Output;
+}
+
+/// One way to multiply. `sums` always holds one row of `16 · panels` sums per row of activations.
+pub trait Path: Copy + Send + Sync {
+    /// Does [`weights`](Self::weights) take activations split in bytes? Then its sums are those of
+    /// `activation + 2^15`: too large by 2^15 times the sum of the weights.
+    const SPLIT: bool;
+
+    /// Compiles a computation for the instructions of this path.
+    fn vectorise<C: Computation>(self, computation: C) -> C::Output;
+
+    /// [`gelu`](edge_moe_kernels::gelu::gelu()) of every value.
+    fn gelu(self, values: &mut [i16], fraction_bits: u32) {
+        self.vectorise(Gelu { values, fraction_bits });
+    }
+
+    /// Asks for bytes that will be packed soon.
+    fn prefetch(self, bytes: &[u8]);
+
+    /// Fills a panel with up to sixteen rows of equal length; what they leave of it becomes zero.
+    fn pack(self, rows: &[&[u8]], panel: &mut [Line]);
+
+    /// Sums of s8 weights times s16 activations: panels of `lines` lines, `inputs` weights a row.
+    fn weights(self, panels: &[Line], lines: usize, inputs: usize, rows: Rows<'_>, sums: &mut [i64]);
+
+    /// Sums of s16 values (panels of `lines` lines, two values each) times 9-bit operands in `rows`,
+    /// `stride` values a row.
+    fn pairs(self, panels: &[Line], lines: usize, rows: &[i16], stride: usize, sums: &mut [i64]);
+}
+
+/// What the arguments of [`Path::weights`] and [`Path::pairs`] have in common: number of panels, after
+/// checking that every row and panel lies inside its buffer.
+fn panels_of(panels: &[Line], lines: usize, rows: usize, sums: &[i64]) -> usize {
+    let count = panels.len() / lines;
+    assert_eq!(panels.len(), count * lines, "whole panels");
+    assert_eq!(sums.len(), rows * count * panel::ROWS, "one sum per row and channel");
+    count
+}
+
+/// Asks for bytes to be brought into the second-level cache.
+#[cfg(target_arch = "x86_64")]
+fn prefetch(bytes: &[u8]) {
+    use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+    for line in bytes.chunks(64) {
+        // SAFETY: a prefetch changes nothing, wherever it points.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+    }
+}
