@@ -33,6 +33,7 @@ impl Parameter {
     }
 
     /// Reads a record of a linear layer, whose multiplier is unsigned.
+    #[inline]
     pub fn decode_unsigned(record: &[u8]) -> Self {
         Self { multiplier: i32::from(u16::from_le_bytes([record[0], record[1]])), bias: bias_of(record) }
     }

@@ -3,7 +3,7 @@
 use edge_moe_isa::descriptor::Attention;
 use edge_moe_kernels::softmax::ContextScale;
 
-use super::rows::Scratch;
+use super::rows::{Scratch, room};
 use super::simd::Path;
 use super::simd::panel::{self, Line, ROWS};
 use super::vectorised::{FinishAlike, TakeQuery, Weigh};
@@ -31,28 +31,27 @@ impl Head<'_> {
         let (key_lines, value_lines) = (panel::lines(2 * width), panel::lines(2 * tokens));
         let key_panels = tokens.div_ceil(ROWS) * key_lines;
         let Scratch { panels, sums, operands, logits, probabilities, .. } = scratch;
-        panels.resize(key_panels + width.div_ceil(ROWS) * value_lines, Line::default());
+        let panels = room(panels, key_panels + width.div_ceil(ROWS) * value_lines);
         let (keys, values) = panels.split_at_mut(key_panels);
         pack(path, keys, key_lines, tokens, |token| &self.keys[token * self.channels..][..width]);
         pack(path, values, value_lines, width, |channel| &self.values[channel * self.padded_tokens..][..tokens]);
-        logits.resize(tokens, 0);
-        probabilities.resize(tokens, 0);
+        let (logits, probabilities) = (room(logits, tokens), room(probabilities, tokens));
         for (block, context) in context.chunks_mut(BLOCK_QUERIES * width).enumerate() {
             let first = first + block * BLOCK_QUERIES;
             let count = context.len() / width;
             let stride = 2 * key_lines;
-            operands.resize(count * stride, 0);
-            for (index, operands) in operands.chunks_mut(stride).enumerate() {
+            let queries = room(operands, count * stride);
+            for (index, operands) in queries.chunks_mut(stride).enumerate() {
                 let query = &self.queries[(first + index) * self.channels..][..width];
                 path.vectorise(TakeQuery { query, operands });
             }
             let sums_of_row = keys.len() / key_lines * ROWS;
-            sums.resize(count * sums_of_row, 0);
-            path.pairs(keys, key_lines, operands, stride, sums);
+            let logit_sums = room(sums, count * sums_of_row);
+            path.pairs(keys, key_lines, queries, stride, logit_sums);
             let stride = 2 * value_lines;
-            operands.resize(count * stride, 0);
+            let weights = room(operands, count * stride);
             let mut scales = [(0, 0); BLOCK_QUERIES];
-            let rows = sums.chunks(sums_of_row).zip(operands.chunks_mut(stride));
+            let rows = logit_sums.chunks(sums_of_row).zip(weights.chunks_mut(stride));
             for (scale, (sums, operands)) in scales.iter_mut().zip(rows) {
                 path.vectorise(FinishAlike {
                     sums,
@@ -66,8 +65,8 @@ impl Head<'_> {
                 *scale = (context.multiplier().into(), context.shift());
             }
             let sums_of_row = values.len() / value_lines * ROWS;
-            sums.resize(count * sums_of_row, 0);
-            path.pairs(values, value_lines, operands, stride, sums);
+            let sums = room(sums, count * sums_of_row);
+            path.pairs(values, value_lines, weights, stride, sums);
             let rows = sums.chunks(sums_of_row).zip(context.chunks_mut(width));
             for ((sums, context), (multiplier, shift)) in rows.zip(scales) {
                 path.vectorise(FinishAlike { sums, multiplier, shift, results: context });

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use super::attend::Head;
 use super::layer::{GROUP_CHANNELS, Layer};
-use super::rows::{Activations, Scratch};
+use super::rows::{Activations, Scratch, room};
 use super::simd::panel::ROWS;
 use super::simd::{Path, Simd};
 use super::vectorised::NormToken;
@@ -80,7 +80,7 @@ impl Loaded {
             gelu_bits: (linear.gelu_bits != 0).then_some(linear.gelu_bits.into()),
         };
         let group = group_channels(packed.outputs);
-        results.resize(rows * packed.outputs, 0);
+        let results = room(results, rows * packed.outputs);
         results.par_chunks_mut(rows * group).enumerate().for_each(|(index, results)| {
             let width = results.len() / rows;
             let channels = index * group..index * group + width;
@@ -121,7 +121,7 @@ impl Loaded {
         // Few heads and many threads: the queries of a head are shared out.
         let parts = rayon::current_num_threads().div_ceil(sets * heads);
         let part = tokens.div_ceil(parts);
-        results.resize(token_major, 0);
+        let results = room(results, token_major);
         results.par_chunks_mut(tokens * width).enumerate().for_each(|(index, context)| {
             let (set, head) = (index / heads, index % heads);
             let start = set * tokens * channels + head * width;
@@ -164,7 +164,7 @@ impl Loaded {
     fn experts(&mut self, path: impl Path, experts: &Experts) {
         let Self { memories, queues, buffers: Buffers { results, .. }, .. } = self;
         let channels = usize::from(experts.channels);
-        results.resize(queues.all().iter().map(Vec::len).sum::<usize>() * channels, 0);
+        let results = room(results, queues.all().iter().map(Vec::len).sum::<usize>() * channels);
         answer(path, memories, experts, (0, queues.all()), results);
         let mut answers = results.chunks(channels);
         for visit in queues.all().iter().flatten() {
@@ -269,9 +269,9 @@ fn answer_one(
     let mut input = std::mem::take(&mut scratch.input);
     let mut hidden_values = std::mem::take(&mut scratch.hidden);
     input.fill(path, channels, visits.iter().map(token));
-    hidden_values.resize(visits.len() * hidden, 0);
-    fc1.all(path, &input, scratch, &mut hidden_values);
-    input.fill(path, hidden, hidden_values.chunks(hidden));
+    let hidden_rows = room(&mut hidden_values, visits.len() * hidden);
+    fc1.all(path, &input, scratch, hidden_rows);
+    input.fill(path, hidden, hidden_rows.chunks(hidden));
     fc2.all(path, &input, scratch, answers);
     (scratch.input, scratch.hidden) = (input, hidden_values);
 }

@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use edge_moe_isa::packing::{PackedLinear, Parameter};
+use edge_moe_isa::packing::{PARAMETER_BYTES, PackedLinear, Parameter};
 use edge_moe_kernels::fixed::Requantise;
 
-use super::rows::{Activations, Scratch};
+use super::rows::{Activations, Scratch, room};
 use super::simd::Path;
-use super::simd::panel::{self, Line, ROWS};
-use super::vectorised::{Finish, WeightSum};
+use super::simd::panel::{self, ROWS};
+use super::vectorised::Finish;
 
 /// Most channels of a group: four panels.
 pub const GROUP_CHANNELS: usize = 4 * ROWS;
@@ -48,12 +48,12 @@ impl Layer<'_> {
         let lines = panel::lines(self.packed.inputs);
         self.pack(path, channels.clone(), lines, scratch);
         let sums_of_row = channels.len().next_multiple_of(ROWS);
+        let panels = sums_of_row / ROWS * lines;
         for (block, results) in results.chunks_mut(BLOCK_ROWS * stride).enumerate() {
             let start = block * BLOCK_ROWS;
             let rows = input.rows(start..input.count().min(start + BLOCK_ROWS));
-            let sums = &mut scratch.sums;
-            sums.resize(rows.count * sums_of_row, 0);
-            path.weights(&scratch.panels, lines, self.packed.inputs, rows, sums);
+            let sums = room(&mut scratch.sums, rows.count * sums_of_row);
+            path.weights(&scratch.panels[..panels], lines, self.packed.inputs, rows, self.after(&channels), sums);
             for (sums, results) in sums.chunks(sums_of_row).zip(results.chunks_mut(stride)) {
                 let results = &mut results[..channels.len()];
                 path.vectorise(Finish {
@@ -74,38 +74,35 @@ impl Layer<'_> {
     /// Packs the rows of some channels, and sets how their sums are requantised.
     fn pack<P: Path>(&self, path: P, channels: Range<usize>, lines: usize, scratch: &mut Scratch) {
         let Scratch { panels, multipliers, constants, .. } = scratch;
-        panels.resize(channels.len().div_ceil(ROWS) * lines, Line::default());
+        let panels = room(panels, channels.len().div_ceil(ROWS) * lines);
         multipliers.clear();
         constants.clear();
-        let mut first = channels.start;
-        for panel in panels.chunks_mut(lines) {
-            let count = ROWS.min(channels.end - first);
+        for (panel, first) in panels.chunks_mut(lines).zip(channels.clone().step_by(ROWS)) {
             let mut rows: [&[u8]; ROWS] = [&[]; ROWS];
-            for (index, row) in rows[..count].iter_mut().enumerate() {
-                *row = self.row(first + index);
+            let rows = &mut rows[..ROWS.min(channels.end - first)];
+            for (channel, row) in (first..).zip(rows.iter_mut()) {
+                let (group, lane) = (channel / self.packed.lanes, channel % self.packed.lanes);
+                let group = &self.bytes[group * self.packed.group_bytes()..][..self.packed.group_bytes()];
+                let (weights, parameters) = group.split_at(self.packed.lanes * self.packed.inputs);
+                *row = &weights[lane * self.packed.inputs..][..self.packed.inputs];
+                let parameter = Parameter::decode_unsigned(&parameters[lane * PARAMETER_BYTES..]);
+                multipliers.push(parameter.multiplier.into());
+                constants.push(self.constant(parameter.bias));
             }
-            path.pack(&rows[..count], panel);
-            for (index, row) in rows[..count].iter().enumerate() {
-                let parameter = self.parameter(first + index);
-                let excess = if P::SPLIT { path.vectorise(WeightSum(row)) << 15 } else { 0 };
-                let multiplier = i64::from(parameter.multiplier);
-                multipliers.push(multiplier);
-                constants.push(self.constant(parameter.bias) - excess * multiplier);
+            path.pack(rows, panel);
+            let constants = constants.iter_mut().zip(&*multipliers).skip(first - channels.start);
+            for ((constant, multiplier), excess) in constants.zip(path.excess(panel)) {
+                *constant -= excess * multiplier;
             }
-            first += count;
         }
-        // The next group's rows, or those of the next layer, come while this group is multiplied.
+    }
+
+    /// As many bytes as some channels have, after them: what will be packed next, in this layer or the one
+    /// behind it.
+    fn after(&self, channels: &Range<usize>) -> &[u8] {
         let (start, end) = (self.packed.row_offset(channels.start), self.packed.row_offset(channels.end));
-        let next = &self.bytes[end.min(self.bytes.len())..];
-        path.prefetch(&next[..next.len().min(end - start)]);
-    }
-
-    fn row(&self, channel: usize) -> &[u8] {
-        &self.bytes[self.packed.row_offset(channel)..][..self.packed.inputs]
-    }
-
-    fn parameter(&self, channel: usize) -> Parameter {
-        Parameter::decode_unsigned(&self.bytes[self.packed.parameter_offset(channel)..])
+        let after = &self.bytes[end.min(self.bytes.len())..];
+        &after[..after.len().min(end - start)]
     }
 
     /// The bias and one half, in units of the product.

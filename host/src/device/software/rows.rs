@@ -27,15 +27,13 @@ impl Activations {
         let values = self.count.next_multiple_of(ROW_MULTIPLE) * self.stride;
         if P::SPLIT {
             // What stands in the padding meets weights of zero, or is a sum nobody asks for.
-            self.low.resize(values, 0);
-            self.high.resize(values, 0);
-            let targets = self.low.chunks_mut(self.stride).zip(self.high.chunks_mut(self.stride));
+            let low = room(&mut self.low, values).chunks_mut(self.stride);
+            let targets = low.zip(room(&mut self.high, values).chunks_mut(self.stride));
             for (row, (low, high)) in rows.zip(targets) {
                 path.vectorise(Split { row, low, high });
             }
         } else {
-            self.words.resize(values, 0);
-            for (row, target) in rows.zip(self.words.chunks_mut(self.stride)) {
+            for (row, target) in rows.zip(room(&mut self.words, values).chunks_mut(self.stride)) {
                 target[..width].copy_from_slice(row);
             }
         }
@@ -57,6 +55,14 @@ impl Activations {
             count: range.len(),
         }
     }
+}
+
+/// The first `count` elements of a buffer, which grows if it must. They hold whatever was there.
+pub fn room<T: Copy + Default>(buffer: &mut Vec<T>, count: usize) -> &mut [T] {
+    if buffer.len() < count {
+        buffer.resize(count, T::default());
+    }
+    &mut buffer[..count]
 }
 
 /// What one thread computes with.

@@ -109,8 +109,7 @@ pub trait Computation {
 
 /// One way to multiply. `sums` always holds one row of `16 · panels` sums per row of activations.
 pub trait Path: Copy + Send + Sync {
-    /// Does [`weights`](Self::weights) take activations split in bytes? Then its sums are those of
-    /// `activation + 2^15`: too large by 2^15 times the sum of the weights.
+    /// Does [`weights`](Self::weights) take activations split in bytes?
     const SPLIT: bool;
 
     /// Compiles a computation for the instructions of this path.
@@ -121,14 +120,26 @@ pub trait Path: Copy + Send + Sync {
         self.vectorise(Gelu { values, fraction_bits });
     }
 
-    /// Asks for bytes that will be packed soon.
-    fn prefetch(self, bytes: &[u8]);
-
     /// Fills a panel with up to sixteen rows of equal length; what they leave of it becomes zero.
     fn pack(self, rows: &[&[u8]], panel: &mut [Line]);
 
-    /// Sums of s8 weights times s16 activations: panels of `lines` lines, `inputs` weights a row.
-    fn weights(self, panels: &[Line], lines: usize, inputs: usize, rows: Rows<'_>, sums: &mut [i64]);
+    /// By how much each row's sums are too large if activations are split: `weights` then takes
+    /// `activation + 2^15`, so that it is 2^15 times the sum of the weights.
+    fn excess(self, _panel: &[Line]) -> [i64; panel::ROWS] {
+        [0; panel::ROWS]
+    }
+
+    /// Sums of s8 weights times s16 activations: panels of `lines` lines, `inputs` weights a row. `next` is
+    /// what will be packed next; a path may ask for it meanwhile.
+    fn weights(
+        self,
+        panels: &[Line],
+        lines: usize,
+        inputs: usize,
+        rows: Rows<'_>,
+        next: &[u8],
+        sums: &mut [i64],
+    );
 
     /// Sums of s16 values (panels of `lines` lines, two values each) times 9-bit operands in `rows`,
     /// `stride` values a row.
@@ -142,14 +153,4 @@ fn panels_of(panels: &[Line], lines: usize, rows: usize, sums: &[i64]) -> usize 
     assert_eq!(panels.len(), count * lines, "whole panels");
     assert_eq!(sums.len(), rows * count * panel::ROWS, "one sum per row and channel");
     count
-}
-
-/// Asks for bytes to be brought into the second-level cache.
-#[cfg(target_arch = "x86_64")]
-fn prefetch(bytes: &[u8]) {
-    use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-    for line in bytes.chunks(64) {
-        // SAFETY: a prefetch changes nothing, wherever it points.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
-    }
 }

@@ -30,18 +30,6 @@ impl Computation for Split<'_> {
     }
 }
 
-/// Sum of a row of s8 weights.
-pub struct WeightSum<'a>(pub &'a [u8]);
-
-impl Computation for WeightSum<'_> {
-    type Output = i64;
-
-    #[inline(always)]
-    fn compute(self) -> i64 {
-        self.0.iter().map(|&weight| i32::from(weight as i8)).sum::<i32>().into()
-    }
-}
-
 /// `sat_bits((sum·multiplier + constant) >> shift)`, channel by channel:
 /// [`Requantise::apply`] with bias and rounding in the constant.
 pub struct Finish<'a> {

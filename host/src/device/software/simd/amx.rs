@@ -63,15 +63,23 @@ impl Path for Amx {
         self.0.gelu(values, fraction_bits);
     }
 
-    fn prefetch(self, bytes: &[u8]) {
-        super::prefetch(bytes);
-    }
-
     fn pack(self, rows: &[&[u8]], panel: &mut [Line]) {
         self.0.pack(rows, panel);
     }
 
-    fn weights(self, panels: &[Line], lines: usize, inputs: usize, rows: Rows<'_>, sums: &mut [i64]) {
+    fn excess(self, panel: &[Line]) -> [i64; ROWS] {
+        self.0.excess(panel)
+    }
+
+    fn weights(
+        self,
+        panels: &[Line],
+        lines: usize,
+        inputs: usize,
+        rows: Rows<'_>,
+        _: &[u8],
+        sums: &mut [i64],
+    ) {
         let count = panels_of(panels, lines, rows.count, sums);
         let steps = inputs.div_ceil(ROW_BYTES);
         let bytes = rows.count.next_multiple_of(TILE_ROWS) * rows.stride;

@@ -34,15 +34,19 @@ impl Path for Avx2 {
         unsafe { compiled(computation) }
     }
 
-    fn prefetch(self, bytes: &[u8]) {
-        super::prefetch(bytes);
-    }
-
     fn pack(self, rows: &[&[u8]], panel: &mut [Line]) {
         Portable.pack(rows, panel);
     }
 
-    fn weights(self, panels: &[Line], lines: usize, inputs: usize, rows: Rows<'_>, sums: &mut [i64]) {
+    fn weights(
+        self,
+        panels: &[Line],
+        lines: usize,
+        inputs: usize,
+        rows: Rows<'_>,
+        _: &[u8],
+        sums: &mut [i64],
+    ) {
         let count = panels_of(panels, lines, rows.count, sums);
         let used = inputs.div_ceil(4);
         assert!(used <= lines && 4 * used <= rows.stride && rows.count * rows.stride <= rows.words.len());

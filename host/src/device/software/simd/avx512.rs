@@ -19,7 +19,7 @@ pub struct Avx512(());
 /// Rows of activations and panels of a tile of weights: 2 · 3 · 4 of the 32 registers are sums.
 const WEIGHT_TILE: (usize, usize) = (3, 4);
 /// The same for pairs, whose sums take one register each.
-const PAIR_TILE: (usize, usize) = (6, 4);
+const PAIR_TILE: (usize, usize) = (8, 3);
 /// Lines whose sums of pairs fit 32 bits: 2 · 2^8 · 2^15 · 127 < 2^31.
 const PAIR_BLOCK: usize = 127;
 
@@ -56,25 +56,38 @@ impl Path for Avx512 {
         self.vectorise(Gelu { values: rest, fraction_bits });
     }
 
-    fn prefetch(self, bytes: &[u8]) {
-        super::prefetch(bytes);
-    }
-
     fn pack(self, rows: &[&[u8]], panel: &mut [Line]) {
         assert!(rows.len() <= ROWS && rows.iter().all(|row| row.len() <= 4 * panel.len()));
         // SAFETY: `self` exists, and rows are no longer than the panel.
         unsafe { transpose(rows, panel) }
     }
 
-    fn weights(self, panels: &[Line], lines: usize, inputs: usize, rows: Rows<'_>, sums: &mut [i64]) {
+    fn excess(self, panel: &[Line]) -> [i64; ROWS] {
+        // SAFETY: `self` exists.
+        unsafe { weight_sums(panel) }.map(|sum| sum << 15)
+    }
+
+    fn weights(
+        self,
+        panels: &[Line],
+        lines: usize,
+        inputs: usize,
+        rows: Rows<'_>,
+        next: &[u8],
+        sums: &mut [i64],
+    ) {
         let count = panels_of(panels, lines, rows.count, sums);
         let used = inputs.div_ceil(4);
         let bytes = rows.count * rows.stride;
         assert!(used <= lines && 4 * used <= rows.stride);
         assert!(bytes <= rows.low.len() && bytes <= rows.high.len());
+        // Each tile asks for some of what comes next, so that memory and multipliers work at the same time.
+        let mut next = next.chunks(size_of::<Line>() * used);
         for panel in (0..count).step_by(WEIGHT_TILE.1) {
-            let tile = WeightTile { panels: &panels[panel * lines..], lines, used, rows, row_sums: count * ROWS };
+            let panels = &panels[panel * lines..];
             for row in (0..rows.count).step_by(WEIGHT_TILE.0) {
+                let next = next.next().unwrap_or_default();
+                let tile = WeightTile { panels, lines, used, rows, next, row_sums: count * ROWS };
                 let sums = &mut sums[row * count * ROWS + panel * ROWS..];
                 let size = (WEIGHT_TILE.0.min(rows.count - row), WEIGHT_TILE.1.min(count - panel));
                 // SAFETY: `self` exists; as many rows and panels are left as the tile has.
@@ -112,11 +125,9 @@ impl Path for Avx512 {
                 // SAFETY: `self` exists; as many rows and panels are left as the tile has.
                 unsafe {
                     match (whole, width) {
-                        (true, 4) => tile.sums::<6, 4>(rows, sums),
-                        (true, 3) => tile.sums::<6, 3>(rows, sums),
-                        (true, 2) => tile.sums::<6, 2>(rows, sums),
-                        (true, _) => tile.sums::<6, 1>(rows, sums),
-                        (false, 4) => tile.sums::<1, 4>(rows, sums),
+                        (true, 3) => tile.sums::<8, 3>(rows, sums),
+                        (true, 2) => tile.sums::<8, 2>(rows, sums),
+                        (true, _) => tile.sums::<8, 1>(rows, sums),
                         (false, 3) => tile.sums::<1, 3>(rows, sums),
                         (false, 2) => tile.sums::<1, 2>(rows, sums),
                         (false, _) => tile.sums::<1, 1>(rows, sums),
@@ -135,6 +146,8 @@ struct WeightTile<'a> {
     /// Lines that hold weights.
     used: usize,
     rows: Rows<'a>,
+    /// Bytes to be asked for, a line at a time.
+    next: &'a [u8],
     row_sums: usize,
 }
 
@@ -143,11 +156,14 @@ impl WeightTile<'_> {
     ///
     /// # Safety
     /// There are `R` rows with `4·used` bytes each, and `N` panels.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     unsafe fn sums<const R: usize, const N: usize>(&self, first: usize, sums: &mut [i64]) {
         let (mut low, mut high) = ([[_mm512_setzero_si512(); N]; R], [[_mm512_setzero_si512(); N]; R]);
         let start = first * self.rows.stride;
+        let ahead = if self.next.is_empty() { 0 } else { size_of::<Line>() };
         for line in 0..self.used {
+            // SAFETY: a prefetch changes nothing, wherever it points.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(self.next.as_ptr().wrapping_add(line * ahead).cast()) };
             // SAFETY: line `line` of each panel, and four bytes of each row, by the contract.
             unsafe {
                 let weights: [__m512i; N] =
@@ -187,7 +203,7 @@ impl PairTile<'_> {
     ///
     /// # Safety
     /// There are `R` rows with `2·lines` values each, and `N` panels.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     unsafe fn sums<const R: usize, const N: usize>(&self, rows: &[i16], sums: &mut [i64]) {
         let mut totals = [[[_mm512_setzero_si512(); 2]; N]; R];
         for block in (0..self.lines).step_by(PAIR_BLOCK) {
@@ -217,6 +233,19 @@ impl PairTile<'_> {
             }
         }
     }
+}
+
+/// Sum of each row of a panel of s8 weights.
+#[target_feature(enable = "avx512f,avx512vnni")]
+fn weight_sums(panel: &[Line]) -> [i64; ROWS] {
+    let mut total = _mm512_setzero_si512();
+    for line in panel {
+        // SAFETY: the line is a reference.
+        total = _mm512_dpbusd_epi32(total, _mm512_set1_epi8(1), unsafe { load(line) });
+    }
+    let mut sums = [0; ROWS];
+    store(&mut sums, widen(total));
+    sums
 }
 
 /// # Safety

@@ -14,8 +14,6 @@ impl Path for Portable {
         computation.compute()
     }
 
-    fn prefetch(self, _: &[u8]) {}
-
     fn pack(self, rows: &[&[u8]], panel: &mut [Line]) {
         panel.fill(Line::default());
         for (index, row) in rows.iter().enumerate() {
@@ -29,7 +27,15 @@ impl Path for Portable {
         }
     }
 
-    fn weights(self, panels: &[Line], lines: usize, inputs: usize, rows: Rows<'_>, sums: &mut [i64]) {
+    fn weights(
+        self,
+        panels: &[Line],
+        lines: usize,
+        inputs: usize,
+        rows: Rows<'_>,
+        _: &[u8],
+        sums: &mut [i64],
+    ) {
         panels_of(panels, lines, rows.count, sums);
         let row_sums = sums.len() / rows.count;
         let rows = rows.words.chunks(rows.stride).take(rows.count);

@@ -45,14 +45,13 @@ fn weight_sums<P: Path>(path: P, weights: &[Vec<u8>], activations: &[Vec<i16>]) 
     let all = Rows { words: &words, low: &low, high: &high, stride, count: rows };
     let rows_of = if P::SPLIT { Rows { words: &[], ..all } } else { Rows { low: &[], high: &[], ..all } };
     let mut sums = vec![-1; rows * weights.len().next_multiple_of(ROWS)];
-    path.weights(&panels, lines(inputs), inputs, rows_of, &mut sums);
-    sums
+    path.weights(&panels, lines(inputs), inputs, rows_of, &[], &mut sums);
+    let excess: Vec<i64> = panels.chunks(lines(inputs)).flat_map(|panel| path.excess(panel)).collect();
+    sums.iter().zip(excess.iter().cycle()).map(|(sum, excess)| sum - excess).collect()
 }
 
-fn exact(weights: &[Vec<u8>], activations: &[Vec<i16>], offset: i64) -> Vec<i64> {
-    let dot = |row: &[u8], values: &[i16]| -> i64 {
-        row.iter().zip(values).map(|(&w, &a)| i64::from(w as i8) * (i64::from(a) + offset)).sum()
-    };
+fn exact(weights: &[Vec<u8>], activations: &[Vec<i16>]) -> Vec<i64> {
+    let dot = |row: &[u8], values: &[i16]| edge_moe_kernels::dot::dot(bytemuck::cast_slice::<u8, i8>(row), values);
     let padded = weights.len().next_multiple_of(ROWS);
     let row = |values: &Vec<i16>| {
         let sums = weights.iter().map(|row| dot(row, values)).chain(std::iter::repeat(0));
@@ -62,8 +61,7 @@ fn exact(weights: &[Vec<u8>], activations: &[Vec<i16>], offset: i64) -> Vec<i64>
 }
 
 fn check_weights<P: Path>(path: P, weights: &[Vec<u8>], activations: &[Vec<i16>]) {
-    let offset = if P::SPLIT { 1 << 15 } else { 0 };
-    assert!(weight_sums(path, weights, activations) == exact(weights, activations, offset));
+    assert!(weight_sums(path, weights, activations) == exact(weights, activations));
 }
 
 fn check_pairs(path: impl Path, values: &[Vec<i16>], operands: &[Vec<i16>]) {
