@@ -30,8 +30,7 @@ impl RunningMaximum {
     #[must_use]
     #[inline(always)]
     pub fn update(self, logit: i16) -> Self {
-        let ceiling = (i32::from(logit) + (1 << LOGIT_FRACTION_BITS) - 1) >> LOGIT_FRACTION_BITS;
-        Self(self.0.max(ceiling))
+        Self(self.0.max(ceiling(logit)))
     }
 
     /// `M − logit ≥ 0`, with 8 fraction bits.
@@ -39,6 +38,12 @@ impl RunningMaximum {
     fn distance(self, logit: i16) -> u32 {
         ((self.0 << LOGIT_FRACTION_BITS) - i32::from(logit)) as u32
     }
+}
+
+/// Smallest integer that is no less than a logit.
+#[inline(always)]
+pub fn ceiling(logit: i16) -> i32 {
+    (i32::from(logit) + (1 << LOGIT_FRACTION_BITS) - 1) >> LOGIT_FRACTION_BITS
 }
 
 /// 2^−x in Q0.16 for x ≥ 0 with 8 fraction bits: at most 65535, rounded to
@@ -57,7 +62,7 @@ pub fn exp2_negative(x: u32) -> u32 {
 /// With e in Q0.16 and the running total `t[i] = 1/2 + Σ 255·e[j]` over j ≤ i, in units of one
 /// probability: `p[i] = ⌊t[i]⌋ − ⌊t[i − 1]⌋`. What rounding cuts off one key is carried to the next.
 #[inline(always)]
-pub fn softmax(logits: &[i16], probabilities: &mut [u8]) -> u32 {
+pub fn softmax<P: From<u8>>(logits: &[i16], probabilities: &mut [P]) -> u32 {
     debug_assert!(!logits.is_empty() && logits.len() <= MAX_KEYS);
     let largest = logits.iter().fold(i16::MIN, |largest, &logit| largest.max(logit));
     let maximum = RunningMaximum::START.update(largest);
@@ -65,7 +70,7 @@ pub fn softmax(logits: &[i16], probabilities: &mut [u8]) -> u32 {
     for (&logit, probability) in logits.iter().zip(probabilities) {
         let before = total >> 16;
         total += 255 * u64::from(exp2_negative(maximum.distance(logit)));
-        *probability = ((total >> 16) - before) as u8;
+        *probability = P::from(((total >> 16) - before) as u8);
     }
     (total >> 16) as u32
 }

@@ -6,7 +6,7 @@ use edge_moe_kernels::softmax::ContextScale;
 use super::rows::{Scratch, room};
 use super::simd::Path;
 use super::simd::panel::{self, Line, ROWS};
-use super::vectorised::{FinishAlike, TakeQuery, Weigh};
+use super::vectorised::{FinishAlike, TakeQuery};
 
 /// Queries whose sums are computed before they are finished.
 const BLOCK_QUERIES: usize = 24;
@@ -30,12 +30,12 @@ impl Head<'_> {
         let (tokens, width) = (usize::from(self.attention.tokens), usize::from(self.attention.head_channels));
         let (key_lines, value_lines) = (panel::lines(2 * width), panel::lines(2 * tokens));
         let key_panels = tokens.div_ceil(ROWS) * key_lines;
-        let Scratch { panels, sums, operands, logits, probabilities, .. } = scratch;
+        let Scratch { panels, sums, operands, logits, .. } = scratch;
         let panels = room(panels, key_panels + width.div_ceil(ROWS) * value_lines);
         let (keys, values) = panels.split_at_mut(key_panels);
         pack(path, keys, key_lines, tokens, |token| &self.keys[token * self.channels..][..width]);
         pack(path, values, value_lines, width, |channel| &self.values[channel * self.padded_tokens..][..tokens]);
-        let (logits, probabilities) = (room(logits, tokens), room(probabilities, tokens));
+        let logits = room(logits, tokens);
         for (block, context) in context.chunks_mut(BLOCK_QUERIES * width).enumerate() {
             let first = first + block * BLOCK_QUERIES;
             let count = context.len() / width;
@@ -59,7 +59,7 @@ impl Head<'_> {
                     shift: self.attention.logit_shift.into(),
                     results: logits,
                 });
-                let sum = path.vectorise(Weigh { logits, probabilities, operands });
+                let sum = path.weigh(logits, operands);
                 let Attention { context_multiplier, context_shift, .. } = *self.attention;
                 let context = ContextScale::new(context_multiplier, context_shift.into(), sum);
                 *scale = (context.multiplier().into(), context.shift());

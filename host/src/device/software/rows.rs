@@ -78,8 +78,7 @@ pub struct Scratch {
     /// Tokens of an expert and their hidden values.
     pub input: Activations,
     pub hidden: Vec<i16>,
-    /// Queries or probabilities, and what they become.
+    /// Queries or probabilities.
     pub operands: Vec<i16>,
     pub logits: Vec<i16>,
-    pub probabilities: Vec<u8>,
 }

@@ -20,7 +20,7 @@ use std::fmt;
 #[cfg(target_arch = "x86_64")]
 use {amx::Amx, avx2::Avx2, avx512::Avx512};
 
-use super::vectorised::Gelu;
+use super::vectorised::{Gelu, Weigh};
 use panel::Line;
 pub use portable::Portable;
 
@@ -118,6 +118,12 @@ pub trait Path: Copy + Send + Sync {
     /// [`gelu`](edge_moe_kernels::gelu::gelu()) of every value.
     fn gelu(self, values: &mut [i16], fraction_bits: u32) {
         self.vectorise(Gelu { values, fraction_bits });
+    }
+
+    /// The [`softmax`](edge_moe_kernels::softmax::softmax()) of a query's logits as a row operand; returns the
+    /// sum of the probabilities.
+    fn weigh(self, logits: &[i16], operands: &mut [i16]) -> u32 {
+        self.vectorise(Weigh { logits, operands })
     }
 
     /// Fills a panel with up to sixteen rows of equal length; what they leave of it becomes zero.

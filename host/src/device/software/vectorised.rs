@@ -124,10 +124,9 @@ impl Computation for TakeQuery<'_> {
     }
 }
 
-/// The [`softmax`] of a query's logits as a row operand; gives the sum of the probabilities.
+/// The [`softmax()`] of a query's logits as a row operand; gives the sum of the probabilities.
 pub struct Weigh<'a> {
     pub logits: &'a [i16],
-    pub probabilities: &'a mut [u8],
     pub operands: &'a mut [i16],
 }
 
@@ -136,10 +135,6 @@ impl Computation for Weigh<'_> {
 
     #[inline(always)]
     fn compute(self) -> u32 {
-        let sum = softmax(self.logits, self.probabilities);
-        for (operand, &mut probability) in self.operands.iter_mut().zip(self.probabilities) {
-            *operand = probability.into();
-        }
-        sum
+        softmax(self.logits, self.operands)
     }
 }

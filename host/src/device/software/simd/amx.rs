@@ -63,6 +63,10 @@ impl Path for Amx {
         self.0.gelu(values, fraction_bits);
     }
 
+    fn weigh(self, logits: &[i16], operands: &mut [i16]) -> u32 {
+        self.0.weigh(logits, operands)
+    }
+
     fn pack(self, rows: &[&[u8]], panel: &mut [Line]) {
         self.0.pack(rows, panel);
     }

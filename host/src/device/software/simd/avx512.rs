@@ -6,7 +6,7 @@
 
 use std::arch::x86_64::*;
 
-use edge_moe_kernels::gelu;
+use edge_moe_kernels::{gelu, softmax, tables};
 
 use super::super::vectorised::Gelu;
 use super::panel::{Line, ROWS};
@@ -54,6 +54,12 @@ impl Path for Avx512 {
         // SAFETY: `self` exists.
         unsafe { gelu_blocks(blocks, fraction_bits) };
         self.vectorise(Gelu { values: rest, fraction_bits });
+    }
+
+    fn weigh(self, logits: &[i16], operands: &mut [i16]) -> u32 {
+        assert!(logits.len() <= operands.len());
+        // SAFETY: `self` exists.
+        unsafe { weigh(logits, operands) }
     }
 
     fn pack(self, rows: &[&[u8]], panel: &mut [Line]) {
@@ -283,13 +289,23 @@ fn store(sums: &mut [i64; ROWS], halves: [__m512i; 2]) {
 /// Transposes up to sixteen rows, sixteen times four bytes at a time.
 ///
 /// # Safety
-/// Rows are no longer than the panel.
-#[target_feature(enable = "avx512f,avx512bw")]
+/// Rows are of equal length, and no longer than the panel.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn transpose(rows: &[&[u8]], panel: &mut [Line]) {
-    for (block, lines) in panel.chunks_mut(16).enumerate() {
+    let length = rows.first().map_or(0, |row| row.len());
+    let (blocks, rest) = panel.as_chunks_mut::<16>();
+    assert!(rest.is_empty(), "panels are padded to whole rows of a tile");
+    for (block, lines) in blocks.iter_mut().enumerate() {
+        let start = 64 * block;
         let mut block_rows = [_mm512_setzero_si512(); ROWS];
-        for (vector, row) in block_rows.iter_mut().zip(rows) {
-            if let Some(rest) = row.get(64 * block..) {
+        if let (Ok(rows), true) = (<&[&[u8]; ROWS]>::try_from(rows), start + 64 <= length) {
+            for (vector, row) in block_rows.iter_mut().zip(rows) {
+                // SAFETY: the 64 bytes lie inside the row.
+                *vector = unsafe { _mm512_loadu_si512(row.as_ptr().add(start).cast()) };
+            }
+        } else {
+            for (vector, row) in block_rows.iter_mut().zip(rows) {
+                let rest = row.get(start..).unwrap_or_default();
                 let mask = if rest.len() >= 64 { u64::MAX } else { (1 << rest.len()) - 1 };
                 // SAFETY: only bytes inside the row are touched.
                 *vector = unsafe { _mm512_maskz_loadu_epi8(mask, rest.as_ptr().cast()) };
@@ -303,6 +319,7 @@ unsafe fn transpose(rows: &[&[u8]], panel: &mut [Line]) {
 }
 
 /// Transposes sixteen rows of sixteen times 32 bits: first inside each 128 bits, then the 128 bits.
+#[inline]
 #[target_feature(enable = "avx512f")]
 fn transpose_block(rows: [__m512i; 16]) -> [__m512i; 16] {
     let mut pairs = rows;
@@ -333,11 +350,12 @@ fn transpose_block(rows: [__m512i; 16]) -> [__m512i; 16] {
 
 /// GELU of 32 values at a time. Starts and slopes of the segments are looked up in registers; one `vpmaddwd`
 /// makes `start·2^shift + slope·fraction` of them.
-#[target_feature(enable = "avx512f,avx512bw")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 fn gelu_blocks(blocks: &mut [[i16; 32]], fraction_bits: u32) {
     let shift = fraction_bits - gelu::STEP_BITS;
-    let (starts, slopes) = (SegmentTable::new(&gelu::SEGMENT_STARTS), SegmentTable::new(&gelu::SEGMENT_SLOPES));
-    let (last, mask) = (_mm512_set1_epi16(SEGMENTS as i16 - 1), _mm512_set1_epi16((1 << shift) - 1));
+    let starts = Table::new(gelu::SEGMENT_STARTS.iter().map(|&start| start as u16));
+    let slopes = Table::new(gelu::SEGMENT_SLOPES.iter().map(|&slope| slope as u16));
+    let (last, mask) = (_mm512_set1_epi16(TABLE as i16 - 1), _mm512_set1_epi16((1 << shift) - 1));
     let (unit, half) = (_mm512_set1_epi16(1 << shift), _mm512_set1_epi32(1 << (gelu::OUTPUT_SHIFT - 1)));
     let shift = _mm_cvtsi32_si128(shift as i32);
     for block in blocks {
@@ -349,9 +367,8 @@ fn gelu_blocks(blocks: &mut [[i16; 32]], fraction_bits: u32) {
         let fraction = _mm512_and_si512(magnitude, mask);
         let low = _mm512_madd_epi16(_mm512_unpacklo_epi16(start, slope), _mm512_unpacklo_epi16(unit, fraction));
         let high = _mm512_madd_epi16(_mm512_unpackhi_epi16(start, slope), _mm512_unpackhi_epi16(unit, fraction));
-        let [low, high] = [low, high].map(|sum| {
-            _mm512_srai_epi32::<{ gelu::OUTPUT_SHIFT }>(_mm512_add_epi32(sum, half))
-        });
+        let low = _mm512_srai_epi32::<{ gelu::OUTPUT_SHIFT }>(_mm512_add_epi32(low, half));
+        let high = _mm512_srai_epi32::<{ gelu::OUTPUT_SHIFT }>(_mm512_add_epi32(high, half));
         let relu = _mm512_max_epi16(values, _mm512_setzero_si512());
         let result = _mm512_sub_epi16(relu, _mm512_packs_epi32(low, high));
         // SAFETY: as above.
@@ -359,19 +376,58 @@ fn gelu_blocks(blocks: &mut [[i16; 32]], fraction_bits: u32) {
     }
 }
 
-/// Segments that fit the registers; the last one and all beyond it are zero.
-const SEGMENTS: usize = 160;
-const _: () = assert!(gelu::SEGMENT_STARTS.len() < SEGMENTS);
+/// Probabilities of sixteen logits at a time, and their sum: the running total of
+/// [`softmax()`](edge_moe_kernels::softmax::softmax()) is a sum over lanes, and what is left of the sixteen before.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn weigh(logits: &[i16], operands: &mut [i16]) -> u32 {
+    const LOW: i32 = 0xffff;
+    let largest = logits.iter().fold(i16::MIN, |largest, &logit| largest.max(logit));
+    let maximum = _mm512_set1_epi32(softmax::ceiling(largest) << softmax::LOGIT_FRACTION_BITS);
+    let powers = Table::new(tables::EXP2.iter().take(TABLE).map(|&power| power as u16));
+    let (zero, low) = (_mm512_setzero_si512(), _mm512_set1_epi32(LOW));
+    let mut carried = _mm512_set1_epi32(1 << 15);
+    let mut sum = zero;
+    for (logits, operands) in logits.chunks(16).zip(operands.chunks_mut(16)) {
+        let mask = (LOW >> (16 - logits.len())) as u16;
+        // SAFETY: only logits that exist are touched.
+        let logits = _mm512_cvtepi16_epi32(unsafe { _mm256_maskz_loadu_epi16(mask, logits.as_ptr()) });
+        let distance = _mm512_sub_epi32(maximum, logits);
+        let power = powers.look_up(_mm512_and_si512(distance, _mm512_set1_epi32(TABLE as i32 - 1)));
+        let doubled = _mm512_slli_epi32::<1>(_mm512_and_si512(power, low));
+        let whole = _mm512_srli_epi32::<{ softmax::LOGIT_FRACTION_BITS }>(distance);
+        let rounded = _mm512_add_epi32(_mm512_srlv_epi32(doubled, whole), _mm512_set1_epi32(1));
+        let power = _mm512_maskz_srli_epi32::<1>(mask, rounded);
+        let mut total = _mm512_sub_epi32(_mm512_slli_epi32::<8>(power), power);
+        total = _mm512_add_epi32(total, _mm512_alignr_epi32::<15>(total, zero));
+        total = _mm512_add_epi32(total, _mm512_alignr_epi32::<14>(total, zero));
+        total = _mm512_add_epi32(total, _mm512_alignr_epi32::<12>(total, zero));
+        total = _mm512_add_epi32(total, _mm512_alignr_epi32::<8>(total, zero));
+        total = _mm512_add_epi32(total, carried);
+        let floor = _mm512_srli_epi32::<16>(total);
+        let probabilities = _mm512_sub_epi32(floor, _mm512_alignr_epi32::<15>(floor, zero));
+        // SAFETY: only operands of logits that exist are touched.
+        unsafe { _mm512_mask_cvtepi32_storeu_epi16(operands.as_mut_ptr().cast(), mask, probabilities) };
+        let last = _mm512_permutexvar_epi32(_mm512_set1_epi32(15), total);
+        carried = _mm512_and_si512(last, low);
+        sum = _mm512_add_epi32(sum, _mm512_srli_epi32::<16>(last));
+    }
+    _mm_cvtsi128_si32(_mm512_castsi512_si128(sum)) as u32
+}
 
-/// A table of [`SEGMENTS`] 16-bit values in five registers.
-struct SegmentTable([__m512i; 5]);
+/// Entries of a [`Table`].
+const TABLE: usize = 256;
+const _: () = assert!(gelu::SEGMENT_STARTS.len() <= TABLE && tables::EXP2.len() > TABLE);
 
-impl SegmentTable {
-    #[target_feature(enable = "avx512f")]
-    fn new(values: &[i16]) -> Self {
-        let mut padded = [0; SEGMENTS];
-        padded[..values.len()].copy_from_slice(values);
-        let mut registers = [_mm512_setzero_si512(); 5];
+/// A table of 16-bit values in eight registers, zero after the last value.
+struct Table([__m512i; 8]);
+
+impl Table {
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn new(values: impl Iterator<Item = u16>) -> Self {
+        let mut padded = [0; TABLE];
+        padded.iter_mut().zip(values).for_each(|(entry, value)| *entry = value);
+        let mut registers = [_mm512_setzero_si512(); 8];
         for (register, part) in registers.iter_mut().zip(padded.as_chunks::<32>().0) {
             // SAFETY: 32 values of two bytes.
             *register = unsafe { _mm512_loadu_si512(part.as_ptr().cast()) };
@@ -379,15 +435,17 @@ impl SegmentTable {
         Self(registers)
     }
 
-    /// The values at 32 indices below [`SEGMENTS`].
+    /// The values at 32 indices below [`TABLE`].
+    #[inline]
     #[target_feature(enable = "avx512f,avx512bw")]
     fn look_up(&self, indices: __m512i) -> __m512i {
-        let [a, b, c, d, e] = self.0;
-        let first = _mm512_permutex2var_epi16(a, indices, b);
-        let second = _mm512_permutex2var_epi16(c, indices, d);
-        let third = _mm512_permutexvar_epi16(indices, e);
-        let in_second = _mm512_test_epi16_mask(indices, _mm512_set1_epi16(64));
-        let in_third = _mm512_test_epi16_mask(indices, _mm512_set1_epi16(128));
-        _mm512_mask_mov_epi16(_mm512_mask_mov_epi16(first, in_second, second), in_third, third)
+        let [a, b, c, d, e, f, g, h] = self.0;
+        let upper_quarter = _mm512_test_epi16_mask(indices, _mm512_set1_epi16(64));
+        let upper_half = _mm512_test_epi16_mask(indices, _mm512_set1_epi16(128));
+        let (first, second) = (_mm512_permutex2var_epi16(a, indices, b), _mm512_permutex2var_epi16(c, indices, d));
+        let (third, fourth) = (_mm512_permutex2var_epi16(e, indices, f), _mm512_permutex2var_epi16(g, indices, h));
+        let lower = _mm512_mask_mov_epi16(first, upper_quarter, second);
+        let upper = _mm512_mask_mov_epi16(third, upper_quarter, fourth);
+        _mm512_mask_mov_epi16(lower, upper_half, upper)
     }
 }

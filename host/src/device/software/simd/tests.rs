@@ -1,4 +1,4 @@
-use edge_moe_kernels::gelu;
+use edge_moe_kernels::{gelu, softmax};
 use proptest::prelude::*;
 
 use super::panel::{Line, ROWS, lines};
@@ -144,6 +144,37 @@ fn gelu_is_the_kernel() {
             let mut results = values.clone();
             path.gelu(&mut results, fraction_bits);
             assert!(results == expected);
+        });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn probabilities_are_the_kernels(
+        spread in 0u32..16,
+        logits in proptest::collection::vec(any::<i16>(), 1..300),
+    ) {
+        let logits: Vec<i16> = logits.iter().map(|logit| logit >> spread).collect();
+        let mut expected = vec![0i16; logits.len()];
+        let expected_sum = softmax::softmax(&logits, &mut expected);
+        on_every_path!(path => {
+            let mut operands = vec![-1; logits.len()];
+            prop_assert_eq!(path.weigh(&logits, &mut operands), expected_sum);
+            prop_assert!(operands == expected);
+        });
+    }
+}
+
+#[test]
+fn extreme_logits_are_weighed_the_same() {
+    for logits in [vec![i16::MAX; 4096], vec![i16::MIN; 33], vec![i16::MIN, i16::MAX], vec![0; 17]] {
+        let mut expected = vec![0i16; logits.len()];
+        let sum = softmax::softmax(&logits, &mut expected);
+        on_every_path!(path => {
+            let mut operands = vec![-1; logits.len()];
+            assert_eq!((path.weigh(&logits, &mut operands), &operands), (sum, &expected));
         });
     }
 }
