@@ -175,12 +175,12 @@ fn extreme_pictures_answer_like_the_float_reference() {
 #[test]
 fn weights_of_zero_give_the_heads_biases() {
     let mut model = random_model(sample_shapes::mixture(), 29);
-    for head in &mut model.heads {
+    for head in model.heads.iter_mut().flatten() {
         head.linear.weight.fill(0.0);
     }
     let pictures = pictures(&model.config, 1);
     let answers = run_everywhere(&model, &pictures, &pictures[0]);
-    for (output, head) in answers.outputs.iter().zip(&model.heads) {
+    for (output, head) in answers.outputs.iter().zip(model.heads.iter().flatten()) {
         let biases = head.linear.bias.as_slice().unwrap();
         for row in output.dequantised().outer_iter() {
             approx::assert_abs_diff_eq!(row.to_slice().unwrap(), biases, epsilon = output.scale as f32);

@@ -9,6 +9,7 @@ pub mod draw;
 pub mod error;
 pub mod evaluate;
 pub mod executable;
+pub mod expert_sets;
 pub mod fidelity;
 pub mod lockstep;
 pub mod model;

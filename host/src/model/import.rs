@@ -81,9 +81,10 @@ impl Reader<'_> {
         let position = self.position(&config)?;
         let blocks = (0..depth).map(|index| self.block(&config, card, index)).collect::<Parsed<Vec<_>>>()?;
         let heads = config.tasks.iter().map(|task| {
+            let Some(channels) = task.head_channels() else { return Ok(None) };
             let name = format!("decoders.{}", task.name);
             let norm = self.norm(&format!("{name}.norm"), dim)?;
-            Ok(Head { norm, linear: self.linear(&format!("{name}.linear"), task.channels(), dim)? })
+            Ok(Some(Head { norm, linear: self.linear(&format!("{name}.linear"), channels, dim)? }))
         });
         let heads = heads.collect::<Parsed<Vec<_>>>()?;
         let parameters =

@@ -5,7 +5,9 @@
 
 use ndarray::{Array1, Array2};
 
-use super::{Attention, Block, Expert, FeedForward, Head, Linear, Model, ModelConfig, Norm, Provenance};
+use super::{
+    Attention, Block, Expert, FeedForward, Head, Linear, Model, ModelConfig, Norm, Provenance, Task,
+};
 
 /// Sizes of a random network that its [`ModelConfig`] does not hold.
 #[derive(Clone, Copy, Debug)]
@@ -28,11 +30,11 @@ pub fn random(config: &ModelConfig, depths: Depths, seed: u64) -> Result<Model, 
     let patch_embed = random.linear(config.dim, config.patch_values());
     let position = random.matrix(config.tokens(), config.dim, 1.0);
     let blocks = (0..depths.blocks).map(|index| random.block(config, depths, index)).collect();
-    let heads = config.tasks.iter().map(|task| Head {
-        norm: random.norm(config.dim),
-        linear: random.linear(task.channels(), config.dim),
-    });
-    let heads = heads.collect();
+    let mut head = |task: &Task| {
+        let channels = task.head_channels()?;
+        Some(Head { norm: random.norm(config.dim), linear: random.linear(channels, config.dim) })
+    };
+    let heads = config.tasks.iter().map(&mut head).collect();
     let provenance = Provenance {
         file: format!("random-{seed}"),
         note: format!("random weights from seed {seed}, not trained"),

@@ -8,4 +8,4 @@ mod scales;
 pub use calibrate::{Ranges, calibrate};
 pub use layers::{QuantisedLayers, QuantisedNorm, quantise_linear, quantise_norm};
 pub use report::{Tally, TensorReport};
-pub use scales::{BlockScales, Ratio, Scales};
+pub use scales::{BlockScales, HeadScales, Ratio, Scales};
