@@ -18,6 +18,7 @@ pub mod profile;
 pub mod quantise;
 pub mod random_program;
 pub mod runtime;
+mod split_mix;
 pub mod tasks;
 
 pub use error::{Error, ErrorKind, Result};

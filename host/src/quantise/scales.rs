@@ -180,7 +180,8 @@ fn gelu_bits(greatest: f64) -> u32 {
     needed.clamp(f64::from(gelu::MIN_FRACTION_BITS), f64::from(gelu::MAX_FRACTION_BITS)) as u32
 }
 
-fn activation_scale(magnitude: f64) -> f64 {
+/// The step of 16-bit activations whose greatest magnitude calibration found.
+pub(crate) fn activation_scale(magnitude: f64) -> f64 {
     step(magnitude, HEADROOM, ACTIVATION_BITS)
 }
 
