@@ -63,7 +63,10 @@ pub fn execute(arguments: &Arguments) -> Result<()> {
         let usual = Outliers::new(seed);
         Outliers { factor: arguments.outlier_factor.unwrap_or(usual.factor), ..usual }
     });
-    let model = outliers.map_or_else(|| model.clone(), |outliers| with_outliers(&model, outliers));
+    let model = match outliers {
+        Some(outliers) => with_outliers(&model, outliers),
+        None => model,
+    };
     let compiled = compile_float(&model, &arch, &arguments.compile, &pictures)?;
     let passes = 1 + usize::from(is_labelled(&model.config, &pictures));
     let bar = progress::bar("comparing", "pictures", passes * pictures.len().max(1));

@@ -96,7 +96,7 @@ pub fn measure() -> Result<KernelErrors> {
     Ok(KernelErrors {
         gelu: fraction_bits.map(gelu_error).collect(),
         softmax: shapes.map(|(spread, keys)| softmax_error(spread, keys)).collect(),
-        layer_norm: TOKEN_KINDS.iter().map(|kind| layer_norm_error(kind)).collect::<Result<_>>()?,
+        layer_norm: TOKEN_KINDS.iter().map(layer_norm_error).collect::<Result<_>>()?,
     })
 }
 
