@@ -5,10 +5,10 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::{compile_for, pictures, random_model, root, run, street_pictures};
+use common::{compile_for, pictures, random_model, root, run, run_float, street_pictures, worst_snr_db};
 use edge_moe::compiled::CompiledModel;
 use edge_moe::device::{SoftwareDevice, Stepper};
-use edge_moe::model::{Model, read_safetensors, sample_shapes};
+use edge_moe::model::{Depths, Model, ModelConfig, read_safetensors, sample_shapes};
 use edge_moe::runtime::Runtime;
 use edge_moe_isa::arch::ArchConfig;
 use edge_moe_isa::descriptor::Space;
@@ -67,6 +67,27 @@ fn a_network_without_experts_computes_the_same_on_every_named_architecture() {
     let model = random_model(sample_shapes::dense(), 6);
     let pictures = pictures(&model.config, 3);
     check_all_equal(&model, &ArchConfig::named(), &pictures, &pictures[2]);
+}
+
+/// The answers are what the last block leaves, and close to the float reference.
+fn check_headless(shape: (ModelConfig, Depths), last: [&str; 2]) {
+    let model = random_model(sample_shapes::headless(shape), 9);
+    let pictures = pictures(&model.config, 3);
+    check_all_equal(&model, &ArchConfig::named(), &pictures, &pictures[2]);
+    let compiled = compile_for(&model, &ArchConfig::edge(), &pictures[..2]);
+    let (answers, residuals) = (run(&compiled, &pictures[2]), residuals(&compiled, &pictures[2]));
+    for (output, last) in answers.outputs.iter().zip(last) {
+        assert_eq!(output.values.dim(), (9, 64));
+        assert_eq!(output.values.as_slice().unwrap(), residuals[last], "{last}");
+    }
+    let snr = worst_snr_db(&answers, &run_float(&model, &pictures[2]));
+    assert!(snr > 35.0, "{snr:.1} dB");
+}
+
+#[test]
+fn networks_without_heads_answer_with_their_last_residual() {
+    check_headless(sample_shapes::mixture(), ["task0.block3.out", "task1.block3.out"]);
+    check_headless(sample_shapes::dense(), ["block3.out", "block3.out"]);
 }
 
 #[test]

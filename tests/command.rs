@@ -2,13 +2,16 @@
 
 mod common;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
-use common::{pictures, random_model, root};
+use common::{pictures, random_model, root, write_edge_moe_weights};
 use edge_moe::draw::save_png;
 use edge_moe::model::{sample_shapes, write_safetensors};
 use edge_moe::picture;
+use ndarray::Array2;
+use ndarray_npy::NpzReader;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -440,4 +443,115 @@ fn a_reader_that_goes_away_is_no_error() {
         .output()
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&status.stderr), "");
+}
+
+#[test]
+fn edge_moes_released_weights_become_a_model_without_heads() {
+    let bench = Bench::new();
+    let (config, depths) = sample_shapes::headless(sample_shapes::edge_moe());
+    let model = random_model((config, depths), 32);
+    let picture = picture::synthetic(256, 128);
+    std::fs::create_dir(bench.path("weights")).unwrap();
+    write_edge_moe_weights(&model, &picture, &bench.path("weights"));
+    std::fs::remove_file(bench.path("weights/l1_htoh4_weight.float32.bin")).unwrap();
+    std::fs::remove_file(bench.path("weights/l3_h4toh_weight.float32.bin")).unwrap();
+    bench
+        .run("import-edge-moe weights -o edge.safetensors")
+        .refused(3, "weights: 2 files are missing: l1_htoh4_weight.float32.bin, l3_h4toh_weight.float32.bin");
+    assert!(!bench.path("edge.safetensors").exists());
+    let import =
+        "import-edge-moe weights -o edge.safetensors --fill-missing 7 --picture weights/image.png --json";
+    let outcome = bench.run(import);
+    assert!(outcome.stderr.contains("from seed 7: l1_htoh4_weight, l3_h4toh_weight"), "{}", outcome.stderr);
+    let report = outcome.json();
+    assert_eq!((&report["version"], &report["fill_seed"]), (&1.into(), &7.into()));
+    assert_eq!(report["filled"], serde_json::json!(["l1_htoh4_weight", "l3_h4toh_weight"]));
+    assert_eq!(picture::read(&bench.path("weights/image.png")).unwrap(), picture);
+
+    let text = bench.run("run edge.safetensors weights/image.png --arch zcu102").succeeded();
+    assert!(text.contains("task0: no head: 129 tokens of 192 channels"), "{text}");
+    assert_eq!(bench.files("out"), ["image.routing.png", "image.task0.npy", "image.task1.npy"]);
+    let tokens: Array2<f32> = ndarray_npy::read_npy(bench.path("out/image.task1.npy")).unwrap();
+    assert_eq!(tokens.dim(), (129, 192));
+
+    let fidelity = "fidelity edge.safetensors weights/image.png --arch zcu102 --json --dump dump.npz";
+    let report = bench.run(fidelity).json();
+    assert!(report["scores"].is_null());
+    assert!(report["model"]["note"].as_str().unwrap().contains("seed 7: l1_htoh4_weight"));
+    let mut dump = NpzReader::new(File::open(bench.path("dump.npz")).unwrap()).unwrap();
+    let integer: Array2<f32> = dump.by_name("task1.block11.out.integer").unwrap();
+    assert_eq!(integer, tokens);
+    let float: Array2<f32> = dump.by_name("block1.norm2.float").unwrap();
+    assert_eq!(float.dim(), (129, 192));
+
+    bench
+        .run("eval edge.safetensors weights")
+        .refused(2, "edge.safetensors: has no heads, so that there is nothing to score");
+}
+
+#[test]
+fn fidelity_says_how_far_integers_are_from_float() {
+    let bench = Bench::new();
+    let report = bench.run("fidelity model.safetensors pictures --json").json();
+    assert_eq!((&report["version"], &report["variant"]), (&1.into(), &"plain".into()));
+    assert_eq!((&report["pictures"], &report["scores"]), (&3.into(), &Value::Null));
+    assert_eq!(report["model"]["file"], "model.safetensors");
+    assert_eq!(report["kernels"]["gelu"].as_array().unwrap().len(), 5);
+    for kernel in ["softmax", "layer_norm"] {
+        assert!(!report["kernels"][kernel].as_array().unwrap().is_empty(), "{kernel}");
+    }
+    for tensor in report["tensors"].as_array().unwrap() {
+        assert!(tensor["sqnr_db"].as_f64().unwrap() > 20.0, "{tensor}");
+        assert_eq!(tensor["saturated_share"], 0.0, "{tensor}");
+    }
+    let last =
+        report["tensors"].as_array().unwrap().iter().find(|tensor| tensor["name"] == "depth.block3.out");
+    let last = last.expect("the last block's tensor");
+    assert_eq!((&last["block"], &last["kind"], &last["task"]), (&3.into(), &"out".into(), &"depth".into()));
+    let sets = &report["expert_sets"];
+    // Three pictures of nine tokens, in two blocks of two tasks.
+    assert_eq!((&sets["tokens"], sets["by_block"].as_array().unwrap().len()), (&(3 * 9 * 4).into(), 4));
+
+    let stressed = bench.run("fidelity model.safetensors pictures --json --outliers 3").json();
+    assert_eq!((&stressed["variant"], &stressed["outliers"]["factor"]), (&"outliers".into(), &24.0.into()));
+    let noise = |report: &Value| report["by_kind"][0]["mean_sqnr_db"].as_f64().unwrap();
+    assert_eq!(noise(&report), noise(&stressed), "the embedding comes before any LayerNorm");
+    assert_ne!(report["tensors"], stressed["tensors"]);
+
+    let text = bench.run("fidelity model.safetensors --outliers 3 --outlier-factor 2").succeeded();
+    for part in
+        ["GELU", "softmax", "LayerNorm", "after_attention", "expert sets", "no scores", "2 times as large"]
+    {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
+#[test]
+fn fidelity_scores_labelled_pictures_and_dumps_one() {
+    let bench = Bench::new();
+    let root = root();
+    let model = root.join("models/m3vit-street-small.f16.safetensors");
+    let picture = root.join("samples/street/000.png");
+    let (model, picture) = (model.display(), picture.display());
+    let report = bench.run(&format!("fidelity {model} {picture} --json --dump dump.npz")).json();
+    for side in ["float", "integer"] {
+        assert!(report["scores"][side]["miou"].as_f64().unwrap() > 0.0, "{side}");
+    }
+    let mut dump = NpzReader::new(File::open(bench.path("dump.npz")).unwrap()).unwrap();
+    let names = dump.names().unwrap();
+    for name in ["picture", "block0.norm2.float", "block0.norm2.integer", "semseg.block1.gate_logits.float"] {
+        assert!(names.iter().any(|known| known == name), "{name} in {names:?}");
+    }
+    let experts: Array2<i32> = dump.by_name("depth.block1.experts.integer").unwrap();
+    let scores: Array2<f32> = dump.by_name("depth.block1.scores.float").unwrap();
+    assert_eq!((experts.dim(), scores.dim()), ((129, 2), (129, 2)));
+
+    bench
+        .run("fidelity model.safetensors pictures --dump x.npz")
+        .refused(2, "--dump: writes one picture, 3 were given");
+    assert!(!bench.path("x.npz").exists());
+    bench.compile();
+    bench.run("fidelity model.emoe").refused(2, "model.emoe: is compiled");
+    assert_eq!(bench.run("fidelity model.safetensors --outlier-factor 3").code, 2);
+    assert_eq!(bench.run("fidelity model.safetensors --outliers 1 --outlier-factor NaN").code, 2);
 }

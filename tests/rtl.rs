@@ -76,6 +76,15 @@ fn a_mixture_of_experts_leaves_the_same_after_every_descriptor_and_at_the_end() 
 }
 
 #[test]
+fn a_network_without_heads_answers_with_the_same_tokens() {
+    let model = random_model(sample_shapes::headless(sample_shapes::mixture()), 42);
+    let pictures = pictures(&model.config, 2);
+    let compiled = compile_for(&model, &ArchConfig::tiny(), &pictures[..1]);
+    let mut runtime = Runtime::new(RtlDevice::new(RtlOptions::default()), Arc::clone(&compiled)).unwrap();
+    assert_eq!(runtime.run(&pictures[1], 0).unwrap(), common::run(&compiled, &pictures[1]));
+}
+
+#[test]
 fn a_slow_memory_under_back_pressure_changes_cycles_only() {
     let mut cycles = Vec::new();
     for options in [

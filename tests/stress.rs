@@ -4,11 +4,13 @@
 mod common;
 
 use common::{compile_for, pictures, random_model, root, run, run_float, street_pictures, worst_snr_db};
-use edge_moe::model::{FeedForward, Linear, Model, ModelConfig, Norm, read_safetensors, sample_shapes};
+use edge_moe::model::{
+    FeedForward, Linear, Model, ModelConfig, Outliers, read_safetensors, sample_shapes, with_outliers,
+};
 use edge_moe::runtime::Answers;
 use edge_moe_isa::arch::ArchConfig;
 use image::{Rgb, RgbImage};
-use ndarray::{Array2, ArrayViewMut1};
+use ndarray::Array2;
 
 /// Runs a picture on every named architecture; all give the same answers.
 fn run_everywhere(model: &Model, calibration: &[RgbImage], picture: &RgbImage) -> Answers {
@@ -19,40 +21,10 @@ fn run_everywhere(model: &Model, calibration: &[RgbImage], picture: &RgbImage) -
     first
 }
 
-/// Multiplies a few channels of a LayerNorm and divides the weights that read
-/// them: the network computes the same with outliers in its activations.
-fn outliers(norm: &mut Norm, readers: &mut [&mut Array2<f32>]) {
-    const FACTOR: f32 = 24.0;
-    for channel in [3, 17, 40] {
-        norm.gain[channel] *= FACTOR;
-        norm.offset[channel] *= FACTOR;
-        let shrink = |mut column: ArrayViewMut1<'_, f32>| column /= FACTOR;
-        readers.iter_mut().for_each(|weight| shrink(weight.column_mut(channel)));
-    }
-}
-
-fn with_outliers(mut model: Model) -> Model {
-    for block in &mut model.blocks {
-        let attention = &mut block.attention;
-        outliers(
-            &mut block.norm1,
-            &mut [&mut attention.query.weight, &mut attention.key, &mut attention.value],
-        );
-        let mut readers: Vec<&mut Array2<f32>> = match &mut block.feed_forward {
-            FeedForward::Dense(mlp) => vec![&mut mlp.fc1.weight],
-            FeedForward::Experts { gates, experts } => {
-                gates.iter_mut().chain(experts.iter_mut().map(|expert| &mut expert.fc1.weight)).collect()
-            }
-        };
-        outliers(&mut block.norm2, &mut readers);
-    }
-    model
-}
-
 #[test]
 fn outlier_gains_leave_a_usable_signal() {
     let model = read_safetensors(&root().join("models/m3vit-street-small.f16.safetensors")).unwrap();
-    let stressed = with_outliers(model.clone());
+    let stressed = with_outliers(&model, Outliers::new(1));
     let pictures = street_pictures(5);
     let float = run_float(&model, &pictures[4]);
     let same = run_float(&stressed, &pictures[4]);
@@ -175,12 +147,12 @@ fn extreme_pictures_answer_like_the_float_reference() {
 #[test]
 fn weights_of_zero_give_the_heads_biases() {
     let mut model = random_model(sample_shapes::mixture(), 29);
-    for head in &mut model.heads {
+    for head in model.heads.iter_mut().flatten() {
         head.linear.weight.fill(0.0);
     }
     let pictures = pictures(&model.config, 1);
     let answers = run_everywhere(&model, &pictures, &pictures[0]);
-    for (output, head) in answers.outputs.iter().zip(&model.heads) {
+    for (output, head) in answers.outputs.iter().zip(model.heads.iter().flatten()) {
         let biases = head.linear.bias.as_slice().unwrap();
         for row in output.dequantised().outer_iter() {
             approx::assert_abs_diff_eq!(row.to_slice().unwrap(), biases, epsilon = output.scale as f32);

@@ -104,9 +104,9 @@ fn read_card(manifest: &Manifest) -> std::result::Result<ModelCard, String> {
     for output in manifest.programs.iter().flat_map(|program| &program.outputs) {
         let task = card.config.tasks.iter().find(|task| task.name == output.task);
         let task = task.ok_or_else(|| format!("task `{}` is not in the model card", output.task))?;
-        if (output.patches as usize, output.channels as usize) != (patches, task.channels()) {
-            let channels = task.channels();
-            return Err(format!("output of `{}` is not {patches} patches of {channels} channels", task.name));
+        let (rows, channels) = card.config.answer_shape(task);
+        if (output.patches as usize, output.channels as usize) != (rows, channels) {
+            return Err(format!("output of `{}` is not {rows} rows of {channels} channels", task.name));
         }
     }
     for routing in manifest.programs.iter().flat_map(|program| &program.routing) {

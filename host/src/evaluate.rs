@@ -1,16 +1,15 @@
 //! Scores of a model over labelled pictures: integer and float side by side.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ndarray::Array2;
 use serde::Serialize;
 
 use crate::compiled::CompiledModel;
 use crate::device::Device;
-use crate::model::{self, Model, ModelConfig, Observer, Point, float_reference};
-use crate::runtime::{BlockRouting, Runtime};
+use crate::expert_sets::{Routes, SetChanges};
+use crate::model::{self, Model, ModelConfig, float_reference};
+use crate::runtime::Runtime;
 use crate::tasks::{self, Answer, Metrics, Scores, SegmentationScores, decode, labels};
 use crate::{Error, Result, picture};
 
@@ -43,6 +42,9 @@ pub struct TaskScores {
 
 /// Runs labelled pictures through a loaded device and, if `float` is given,
 /// through the float reference. `done` is called after each picture.
+///
+/// # Errors
+/// A model whose tasks have no heads, labels that are missing or wrong, and whatever the device says.
 pub fn evaluate<D: Device>(
     runtime: &mut Runtime<D>,
     float: Option<&Model>,
@@ -53,6 +55,13 @@ pub fn evaluate<D: Device>(
     let config = &compiled.card().config;
     if let Some(float) = float {
         check_same_network(&compiled, float)?;
+    }
+    if config.tasks.iter().all(|task| task.head_channels().is_none()) {
+        return Err(Error::usage(
+            &compiled.card().provenance.file,
+            "has no heads, so that there is nothing to score",
+        )
+        .hint("`edge-moe fidelity` compares what its encoder computes with the float reference"));
     }
     let program = runtime.program_for(None)?;
     let new_metrics = || config.tasks.iter().map(Metrics::new).collect::<Vec<_>>();
@@ -65,14 +74,14 @@ pub fn evaluate<D: Device>(
         for output in &answers.outputs {
             let task = output.task;
             let answer = decode(&config.tasks[task], config, output.dequantised().view());
-            integer_metrics[task].add(&truths[task], &answer);
+            add(&mut integer_metrics[task], &truths[task], &answer);
         }
         if let Some(float) = float {
-            let (float_answers, sets) = run_float(float, &picture);
+            let (float_answers, routes) = run_float(float, &picture);
             for ((metrics, truth), answer) in float_metrics.iter_mut().zip(&truths).zip(&float_answers) {
-                metrics.add(truth, answer);
+                add(metrics, truth, answer);
             }
-            changes.add(&sets, &answers.routing);
+            changes.add(&routes, &answers.routing);
         }
         done();
     }
@@ -80,8 +89,15 @@ pub fn evaluate<D: Device>(
         scenes: pictures.len(),
         float: float.map(|_| task_scores(&float_metrics)),
         integer: task_scores(&integer_metrics),
-        expert_sets_changed: changes.share(),
+        expert_sets_changed: changes.report(&config.tasks).share,
     })
+}
+
+/// Counts one picture, if the task has metrics.
+fn add(metrics: &mut Option<Metrics>, truth: &Option<Answer>, answer: &Answer) {
+    if let Some((metrics, truth)) = metrics.as_mut().zip(truth.as_ref()) {
+        metrics.add(truth, answer);
+    }
 }
 
 fn check_same_network(compiled: &CompiledModel, float: &Model) -> Result<()> {
@@ -92,67 +108,29 @@ fn check_same_network(compiled: &CompiledModel, float: &Model) -> Result<()> {
         .hint(format!("it was compiled from {}", compiled.card().provenance.file)))
 }
 
-/// The ground truth of every task.
-fn read_labels(config: &ModelConfig, picture: &Path) -> Result<Vec<Answer>> {
+/// The ground truth of every task that has a head.
+fn read_labels(config: &ModelConfig, picture: &Path) -> Result<Vec<Option<Answer>>> {
     let read = |task: &model::Task| {
         let (width, height) = tasks::map_size(task, config);
-        labels::read(task, picture, width, height)
+        task.head_channels().map(|_| labels::read(task, picture, width, height)).transpose()
     };
     config.tasks.iter().map(read).collect()
 }
 
-/// Answers of the float reference, and the experts of each token by task and block.
-fn run_float(model: &Model, picture: &image::RgbImage) -> (Vec<Answer>, RoutingRecorder) {
+/// Answers of the float reference, and where its tokens went.
+fn run_float(model: &Model, picture: &image::RgbImage) -> (Vec<Answer>, Routes) {
     let config = &model.config;
     let fitted = picture::fit(picture, config.image_width as u32, config.image_height as u32);
     let tasks: Vec<usize> = (0..config.tasks.len()).collect();
-    let mut sets = RoutingRecorder::default();
-    let heads = float_reference::run(model, &picture::patches(&fitted, config.patch), &tasks, &mut sets);
-    let answers = config.tasks.iter().zip(&heads).map(|(task, head)| decode(task, config, head.view()));
-    (answers.collect(), sets)
+    let mut routes = Routes::default();
+    let values = float_reference::run(model, &picture::patches(&fitted, config.patch), &tasks, &mut routes);
+    let answers = config.tasks.iter().zip(&values).map(|(task, values)| decode(task, config, values.view()));
+    (answers.collect(), routes)
 }
 
-#[derive(Default)]
-struct RoutingRecorder(Vec<(usize, usize, Array2<usize>)>);
-
-impl Observer for RoutingRecorder {
-    fn tensor(&mut self, _: Point, _: ndarray::ArrayView2<'_, f32>) {}
-
-    fn routing(&mut self, task: usize, block: usize, routing: &model::Routing) {
-        self.0.push((task, block, routing.experts.clone()));
-    }
-}
-
-/// Counts tokens whose set of experts differs.
-#[derive(Default)]
-struct SetChanges {
-    changed: u64,
-    tokens: u64,
-}
-
-impl SetChanges {
-    fn add(&mut self, float: &RoutingRecorder, integer: &[BlockRouting]) {
-        for routing in integer {
-            let same =
-                |entry: &&(usize, usize, Array2<usize>)| (entry.0, entry.1) == (routing.task, routing.block);
-            let (_, _, experts) = float.0.iter().find(same).expect("both route in the same blocks");
-            for (float, integer) in experts.outer_iter().zip(&routing.choices) {
-                let float: BTreeSet<usize> = float.iter().copied().collect();
-                let integer: BTreeSet<usize> = integer.iter().map(|choice| choice.expert.into()).collect();
-                self.tokens += 1;
-                self.changed += u64::from(float != integer);
-            }
-        }
-    }
-
-    fn share(&self) -> Option<f64> {
-        (self.tokens > 0).then(|| self.changed as f64 / self.tokens as f64)
-    }
-}
-
-fn task_scores(metrics: &[Metrics]) -> TaskScores {
+fn task_scores(metrics: &[Option<Metrics>]) -> TaskScores {
     let mut all = TaskScores::default();
-    for metrics in metrics {
+    for metrics in metrics.iter().flatten() {
         match metrics.scores() {
             Scores::Segmentation(SegmentationScores { mean_iou, pixel_accuracy, class_iou }) => {
                 (all.miou, all.pixel_accuracy, all.class_iou) = (mean_iou, pixel_accuracy, class_iou);

@@ -9,6 +9,7 @@ pub mod draw;
 pub mod error;
 pub mod evaluate;
 pub mod executable;
+pub mod expert_sets;
 pub mod fidelity;
 pub mod lockstep;
 pub mod model;
@@ -17,6 +18,7 @@ pub mod profile;
 pub mod quantise;
 pub mod random_program;
 pub mod runtime;
+mod split_mix;
 pub mod tasks;
 
 pub use error::{Error, ErrorKind, Result};

@@ -32,14 +32,14 @@ pub struct Answers {
 pub struct TaskOutput {
     /// Index of the task in the model card.
     pub task: usize,
-    /// Shape [patches, channels], as the device computed them.
+    /// Shape [`crate::model::ModelConfig::answer_shape`], as the device computed them.
     pub values: Array2<i16>,
     /// Value of one step.
     pub scale: f64,
 }
 
 impl TaskOutput {
-    /// The numbers in the head's own units.
+    /// The numbers in the units of the head, or of the residual without one.
     pub fn dequantised(&self) -> Array2<f32> {
         self.values.mapv(|value| (f64::from(value) * self.scale) as f32)
     }

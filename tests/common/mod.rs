@@ -7,13 +7,13 @@ use std::sync::Arc;
 use edge_moe::compile::compile;
 use edge_moe::compiled::CompiledModel;
 use edge_moe::device::SoftwareDevice;
-use edge_moe::model::{Depths, Model, ModelConfig, float_reference, random};
+use edge_moe::model::{Depths, FeedForward, Linear, Model, ModelConfig, Norm, float_reference, random};
 use edge_moe::picture;
 use edge_moe::quantise::calibrate;
 use edge_moe::runtime::{Answers, Runtime};
 use edge_moe_isa::arch::ArchConfig;
 use image::{Rgb, RgbImage};
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 
 /// The repository's root.
 pub fn root() -> PathBuf {
@@ -75,4 +75,47 @@ pub fn worst_snr_db(answers: &Answers, float: &[Array2<f32>]) -> f64 {
         10.0 * (signal / noise).log10()
     };
     answers.outputs.iter().zip(float).map(snr).fold(f64::INFINITY, f64::min)
+}
+
+/// Writes a model and a picture as Edge-MoE releases its own: a raw f32 file a tensor.
+pub fn write_edge_moe_weights(model: &Model, picture: &RgbImage, directory: &Path) {
+    let write = |name: &str, values: &mut dyn Iterator<Item = f32>| {
+        let bytes: Vec<u8> = values.flat_map(f32::to_le_bytes).collect();
+        std::fs::write(directory.join(format!("{name}.float32.bin")), bytes).unwrap();
+    };
+    let linear = |name: &str, layers: &[&Linear]| {
+        write(&format!("{name}_weight"), &mut layers.iter().flat_map(|layer| layer.weight.iter().copied()));
+        write(&format!("{name}_bias"), &mut layers.iter().flat_map(|layer| layer.bias.iter().copied()));
+    };
+    let norm = |name: &str, norm: &Norm| {
+        write(&format!("{name}_weight"), &mut norm.gain.iter().copied());
+        write(&format!("{name}_bias"), &mut norm.offset.iter().copied());
+    };
+    let level = |channel: usize| picture.pixels().map(move |pixel| f32::from(pixel[channel]) / 256.0);
+    write("image", &mut (0..3).flat_map(level));
+    linear("patch_embed", &[&model.patch_embed]);
+    write("pos_embed", &mut model.position.iter().copied());
+    for (index, block) in model.blocks.iter().enumerate() {
+        let name = |tensor: &str| format!("l{index}_{tensor}");
+        let attention = &block.attention;
+        let unbiased =
+            |weight: &Array2<f32>| Linear { weight: weight.clone(), bias: Array1::zeros(weight.nrows()) };
+        norm(&name("norm1"), &block.norm1);
+        norm(&name("norm2"), &block.norm2);
+        linear(&name("qkv"), &[&attention.query, &unbiased(&attention.key), &unbiased(&attention.value)]);
+        linear(&name("attn_proj"), &[&attention.proj]);
+        match &block.feed_forward {
+            FeedForward::Dense(mlp) => {
+                linear(&name("fc1"), &[&mlp.fc1]);
+                linear(&name("fc2"), &[&mlp.fc2]);
+            }
+            FeedForward::Experts { gates, experts } => {
+                linear(&name("htoh4"), &experts.iter().map(|expert| &expert.fc1).collect::<Vec<_>>());
+                linear(&name("h4toh"), &experts.iter().map(|expert| &expert.fc2).collect::<Vec<_>>());
+                for (task, gate) in gates.iter().enumerate() {
+                    write(&name(&format!("w_gate_T_task{task}")), &mut gate.iter().copied());
+                }
+            }
+        }
+    }
 }

@@ -76,8 +76,19 @@ pub fn load(path: &Path, options: &CompileOptions, own_pictures: &[PathBuf]) -> 
         Opened::Compiled(compiled) => return Ok(Loaded { compiled, float: None }),
         Opened::Float(model, arch) => (*model, arch),
     };
+    let compiled = compile_float(&model, &arch, options, own_pictures)?;
+    Ok(Loaded { compiled, float: Some(model) })
+}
+
+/// Compiles float weights, calibrated as [`load`] says.
+pub fn compile_float(
+    model: &Model,
+    arch: &ArchConfig,
+    options: &CompileOptions,
+    own_pictures: &[PathBuf],
+) -> Result<Arc<CompiledModel>> {
     let pictures = match options.calibration_paths()? {
-        Some(paths) => read_fitted(&model, &paths)?,
+        Some(paths) => read_fitted(model, &paths)?,
         None if own_pictures.is_empty() => {
             tracing::info!("calibrating on a synthetic picture; --calibrate DIR names real ones");
             vec![synthetic(&model.config)]
@@ -88,11 +99,10 @@ pub fn load(path: &Path, options: &CompileOptions, own_pictures: &[PathBuf]) -> 
                 "calibrating on {} of the pictures at hand; --calibrate DIR names others",
                 some.len()
             );
-            read_fitted(&model, some)?
+            read_fitted(model, some)?
         }
     };
-    let compilation = calibrate_and_compile(&model, &arch, &pictures)?;
-    Ok(Loaded { compiled: CompiledModel::from_bytes(compilation.artifact)?, float: Some(model) })
+    CompiledModel::from_bytes(calibrate_and_compile(model, arch, &pictures)?.artifact)
 }
 
 impl CompileOptions {

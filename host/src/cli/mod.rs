@@ -4,6 +4,8 @@
 mod compile;
 mod device;
 mod eval;
+mod fidelity;
+mod import_edge_moe;
 mod inspect;
 mod load;
 mod profile;
@@ -46,6 +48,10 @@ enum Command {
     Run(run::Arguments),
     /// Score a model on labelled pictures, integer and float side by side
     Eval(eval::Arguments),
+    /// Say how far integer results are from float: kernels, tensors, experts, scores
+    Fidelity(fidelity::Arguments),
+    /// Make a model of the weights directory that Edge-MoE releases
+    ImportEdgeMoe(import_edge_moe::Arguments),
     /// Show what a compiled model holds
     Inspect(inspect::Arguments),
     /// Say where the cycles of a picture go, layer by layer
@@ -85,6 +91,8 @@ fn execute(cli: Cli) -> Result<()> {
         Command::Compile(arguments) => compile::execute(&arguments),
         Command::Run(arguments) => run::execute(&arguments),
         Command::Eval(arguments) => eval::execute(&arguments),
+        Command::Fidelity(arguments) => fidelity::execute(&arguments),
+        Command::ImportEdgeMoe(arguments) => import_edge_moe::execute(&arguments),
         Command::Inspect(arguments) => inspect::execute(&arguments),
         Command::Profile(arguments) => profile::execute(&arguments),
         Command::Verify(arguments) => verify::execute(&arguments),

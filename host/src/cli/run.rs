@@ -11,6 +11,7 @@ use edge_moe::runtime::{Answers, BlockRouting, Runtime};
 use edge_moe::tasks::{Answer, decode};
 use edge_moe::{Error, Result, picture};
 use image::RgbImage;
+use ndarray::Array2;
 use serde::Serialize;
 
 use super::device::{DeviceKind, DeviceOptions, figures_text};
@@ -66,9 +67,9 @@ struct PictureReport {
 #[derive(Serialize)]
 struct AnswerReport {
     task: String,
-    /// For people: beside the picture, with a legend.
-    file: PathBuf,
-    /// For programs: class indices, or metres × 256.
+    /// For people: beside the picture, with a legend; none without a head.
+    file: Option<PathBuf>,
+    /// For programs: class indices, metres × 256, or the tokens of an encoder without a head.
     map_file: PathBuf,
     #[serde(flatten)]
     summary: Summary,
@@ -82,6 +83,8 @@ enum Summary {
     Classes(Vec<ClassShare>),
     /// Of the cells' depths.
     Depth { nearest_m: f32, median_m: f32, farthest_m: f32 },
+    /// Of the encoder's tokens, cls first.
+    Tokens { tokens: usize, channels: usize, least: f32, greatest: f32 },
 }
 
 #[derive(Serialize)]
@@ -184,20 +187,21 @@ impl Writer<'_> {
     fn answer(&self, task: &Task, answer: &Answer) -> Result<AnswerReport> {
         let file = self.file(&format!("{}.png", task.name));
         let map_file = self.file(&format!("{}.map.png", task.name));
-        let summary = match (&task.kind, answer) {
+        let (file, map_file, summary) = match (&task.kind, answer) {
             (TaskKind::Segmentation { classes }, Answer::Classes(map)) => {
                 draw::save_png(&file, &draw::class_map(self.picture, map, classes))?;
                 draw::save_png(&map_file, &draw::class_indices(map))?;
-                Summary::Classes(class_shares(classes, &map.classes))
+                (Some(file), map_file, Summary::Classes(class_shares(classes, &map.classes)))
             }
             (TaskKind::Depth { .. }, Answer::Depth(map)) => {
                 draw::save_png(&file, &draw::depth_map(self.picture, map))?;
                 draw::save_png(&map_file, &draw::depth_16bit(map))?;
-                let mut depths = map.metres.clone();
-                depths.sort_by(f32::total_cmp);
-                let at = |index: usize| depths[index];
-                let last = depths.len() - 1;
-                Summary::Depth { nearest_m: at(0), median_m: at(last / 2), farthest_m: at(last) }
+                (Some(file), map_file, depth_summary(&map.metres))
+            }
+            (TaskKind::Encoder, Answer::Tokens(tokens)) => {
+                let map_file = self.file(&format!("{}.npy", task.name));
+                draw::save_npy(&map_file, tokens)?;
+                (None, map_file, tokens_summary(tokens))
             }
             _ => unreachable!("answers are of their task's kind"),
         };
@@ -238,6 +242,23 @@ impl Writer<'_> {
     }
 }
 
+fn depth_summary(metres: &[f32]) -> Summary {
+    let mut depths = metres.to_vec();
+    depths.sort_by(f32::total_cmp);
+    let at = |index: usize| depths[index];
+    let last = depths.len() - 1;
+    Summary::Depth { nearest_m: at(0), median_m: at(last / 2), farthest_m: at(last) }
+}
+
+fn tokens_summary(tokens: &Array2<f32>) -> Summary {
+    Summary::Tokens {
+        tokens: tokens.nrows(),
+        channels: tokens.ncols(),
+        least: tokens.iter().copied().fold(f32::INFINITY, f32::min),
+        greatest: tokens.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+    }
+}
+
 fn class_shares(names: &[String], cells: &[u8]) -> Vec<ClassShare> {
     let count = |class: usize| cells.iter().filter(|&&cell| usize::from(cell) == class).count();
     let share = |(class, name): (usize, &String)| ClassShare {
@@ -255,7 +276,8 @@ fn text(report: &Report) -> String {
     for picture in &report.pictures {
         text += &format!("{}\n", picture.picture.display());
         for answer in &picture.answers {
-            let AnswerReport { task, file, summary, .. } = answer;
+            let AnswerReport { task, file, map_file, summary } = answer;
+            let file = file.as_ref().unwrap_or(map_file);
             text += &format!("  {task}: {}\n    {}\n", summary_text(summary), file.display());
         }
         if let Some(file) = &picture.routing_file {
@@ -274,6 +296,9 @@ fn summary_text(summary: &Summary) -> String {
         }
         Summary::Depth { nearest_m, median_m, farthest_m } => {
             format!("{nearest_m:.1} m to {farthest_m:.1} m, median {median_m:.1} m")
+        }
+        Summary::Tokens { tokens, channels, least, greatest } => {
+            format!("no head: {tokens} tokens of {channels} channels, {least:.2} to {greatest:.2}")
         }
     }
 }

@@ -15,9 +15,9 @@ use edge_moe_kernels::layer_norm::integer_epsilon;
 
 use super::allocate::{DoesNotFit, Scratchpad};
 use super::memory_map::MemoryMap;
-use super::pack::{ExpertsImage, FeedForwardImage, LinearImage, ModelImage, NormImage};
+use super::pack::{ExpertsImage, FeedForwardImage, HeadImage, LinearImage, ModelImage, NormImage};
 use crate::model::{ModelConfig, Point, Tensor};
-use crate::quantise::Scales;
+use crate::quantise::{HeadScales, Scales};
 
 /// What every program of a model is lowered from.
 pub struct Source<'a> {
@@ -79,7 +79,7 @@ impl Lowering<'_> {
         }
         match fork {
             Some(block) => self.forked(block, tasks, interleave)?,
-            None => tasks.iter().try_for_each(|&task| self.head(task, 0))?,
+            None => tasks.iter().try_for_each(|&task| self.answer(task, 0))?,
         }
         self.emit("end", End {}, Vec::new());
         Ok(())
@@ -112,7 +112,7 @@ impl Lowering<'_> {
                 self.block(block, &sets)?;
             }
             for (set, &task) in tasks.iter().enumerate() {
-                self.head(task, set as u32 * words)?;
+                self.answer(task, set as u32 * words)?;
             }
         }
         Ok(())
@@ -363,10 +363,25 @@ impl Lowering<'_> {
         }
     }
 
-    /// The head of a task, whose tokens start at residual word `residual`.
-    fn head(&mut self, task: usize, residual: u32) -> Result<(), DoesNotFit> {
-        let Source { arch, config, image, scales, memory } = *self.source;
-        let (head, scale) = (image.heads[task], scales.heads[task]);
+    /// The answer to a task, whose tokens start at residual word `residual`: by its head, or the tokens themselves.
+    fn answer(&mut self, task: usize, residual: u32) -> Result<(), DoesNotFit> {
+        let Source { config, image, scales, memory, .. } = *self.source;
+        if let Some((head, scale)) = image.heads[task].zip(scales.heads[task]) {
+            return self.head(task, (head, scale), residual);
+        }
+        let label = format!("store {}", config.tasks[task].name);
+        let result = (Space::Memory, memory.outputs[task]);
+        self.copy(&label, (Space::Residual, residual), result, self.set_words());
+        Ok(())
+    }
+
+    fn head(
+        &mut self,
+        task: usize,
+        (head, scale): (HeadImage, HeadScales),
+        residual: u32,
+    ) -> Result<(), DoesNotFit> {
+        let Source { arch, config, memory, .. } = *self.source;
         let name = &config.tasks[task].name;
         let (patches, token_words) = (config.patches() as u32, arch.words(config.dim as u32));
         let sets = [Some(task)];

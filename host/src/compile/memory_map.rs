@@ -32,8 +32,8 @@ impl MemoryMap {
             address as u32
         };
         let picture = place(config.patches() as u64 * row_bytes(config.patch_values()));
-        let output = |task: &crate::model::Task| place(config.patches() as u64 * row_bytes(task.channels()));
-        let outputs = config.tasks.iter().map(output).collect();
+        let shapes = config.tasks.iter().map(|task| config.answer_shape(task));
+        let outputs = shapes.map(|(rows, channels)| place(rows as u64 * row_bytes(channels))).collect();
         let spill = place(config.tokens() as u64 * row_bytes(config.dim));
         let mut routing = Vec::new();
         for (index, block) in model.blocks.iter().enumerate() {

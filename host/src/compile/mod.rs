@@ -123,14 +123,14 @@ fn lower_as_wide_as_fits(source: &Source<'_>, tasks: &[usize]) -> Result<(Lowere
 
 fn output(source: &Source<'_>, task: usize) -> Output {
     let Source { arch, config, scales, memory, .. } = *source;
-    let channels = config.tasks[task].channels() as u32;
+    let (rows, channels) = config.answer_shape(&config.tasks[task]);
     Output {
         task: config.tasks[task].name.clone(),
         address: memory.outputs[task].into(),
-        patches: config.patches() as u32,
-        channels,
-        stride: arch.words(channels) * arch.word_bytes(),
-        scale: scales.heads[task].output,
+        patches: rows as u32,
+        channels: channels as u32,
+        stride: arch.words(channels as u32) * arch.word_bytes(),
+        scale: scales.answer(task),
     }
 }
 

@@ -109,7 +109,8 @@ pub struct ModelImage {
     /// Address of the positional embedding: T tokens of D residual values.
     pub position: u32,
     pub blocks: Vec<BlockImage>,
-    pub heads: Vec<HeadImage>,
+    /// One per task; none without a head.
+    pub heads: Vec<Option<HeadImage>>,
 }
 
 /// Quantises and packs a model for `arch`.
@@ -132,12 +133,16 @@ pub fn pack(model: &Model, arch: &ArchConfig, scales: &Scales, image: &mut Image
     let blocks = model.blocks.iter().enumerate().map(block).collect::<Result<_>>()?;
     let mut heads = Vec::new();
     for ((head, scale), task) in model.heads.iter().zip(&scales.heads).zip(&model.config.tasks) {
+        let Some((head, scale)) = head.as_ref().zip(scale.as_ref()) else {
+            heads.push(None);
+            continue;
+        };
         let outputs = vec![scale.output; head.linear.bias.len()];
         let bias = Some(head.linear.bias.view());
         let norm = packer.norm(&head.norm, scale.norm)?;
         let name = format!("{}.head", task.name);
         let linear = packer.linear(&name, head.linear.weight.view(), bias, (scale.norm, &outputs))?;
-        heads.push(HeadImage { norm, linear });
+        heads.push(Some(HeadImage { norm, linear }));
     }
     Ok(ModelImage { weights: packer.reports, patch_embed, position, blocks, heads })
 }

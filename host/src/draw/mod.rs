@@ -14,4 +14,4 @@ pub use class_map::class_map;
 pub use depth_map::depth_map;
 pub use raw::{class_indices, depth_16bit};
 pub use routing::{RoutingPanel, RoutingView, routing};
-pub use save::save_png;
+pub use save::{save_npy, save_png};

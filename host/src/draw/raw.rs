@@ -56,9 +56,9 @@ mod tests {
         let depth_task = Task { name: "depth".into(), cells: 1, kind };
         let classes = ClassMap { width: 3, height: 1, classes: vec![1, 0, 1] };
         let depth = DepthMap { width: 1, height: 2, metres: vec![80.0, 4.25] };
-        save_png(&labels::path(&class_task, &picture), &class_indices(&classes))
-            .expect("classes are written");
-        save_png(&labels::path(&depth_task, &picture), &depth_16bit(&depth)).expect("depths are written");
+        let path = |task: &Task| labels::path(task, &picture).expect("the task has a head");
+        save_png(&path(&class_task), &class_indices(&classes)).expect("classes are written");
+        save_png(&path(&depth_task), &depth_16bit(&depth)).expect("depths are written");
         assert_eq!(labels::read(&class_task, &picture, 3, 1), Ok(Answer::Classes(classes)));
         assert_eq!(labels::read(&depth_task, &picture, 1, 2), Ok(Answer::Depth(depth)));
     }

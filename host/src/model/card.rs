@@ -155,10 +155,23 @@ impl Entries<'_> {
                 names.len()
             ));
         }
+        if let Some(other) = self.encoder_outputs().into_iter().find(|other| !names.contains(other)) {
+            return Err(format!(
+                "model card entry `encoder_outputs` names `{other}`, which `tasks` does not"
+            ));
+        }
         names.into_iter().map(|name| self.task(name)).collect()
     }
 
+    /// `task0,task1`: names of the tasks that have no head.
+    fn encoder_outputs(&self) -> Vec<&str> {
+        self.0.get("encoder_outputs").map_or(Vec::new(), |entry| entry.split(',').map(str::trim).collect())
+    }
+
     fn task(&self, name: &str) -> Result<Task, String> {
+        if self.encoder_outputs().contains(&name) {
+            return Ok(Task { name: name.to_string(), cells: 1, kind: TaskKind::Encoder });
+        }
         let kind = match name {
             "semseg" => {
                 let classes: Vec<String> =
@@ -174,7 +187,8 @@ impl Entries<'_> {
             "depth" => self.depth_units()?,
             other => {
                 return Err(format!(
-                    "model card entry `tasks` names `{other}`, known tasks are semseg and depth"
+                    "model card entry `tasks` names `{other}`, known tasks are semseg, depth, and those that \
+                     `encoder_outputs` names"
                 ));
             }
         };

@@ -55,6 +55,7 @@ impl Tensors {
             self.feed_forward(&format!("{name}.mlp"), &block.feed_forward);
         }
         for (task, head) in config.tasks.iter().zip(&model.heads) {
+            let Some(head) = head else { continue };
             self.norm(&format!("decoders.{}.norm", task.name), &head.norm);
             self.linear(&format!("decoders.{}.linear", task.name), &head.linear);
         }
@@ -143,8 +144,14 @@ fn card(model: &Model) -> HashMap<String, String> {
     entry("layer_norm_eps", config.layer_norm_eps.to_string());
     entry("tasks", names.join(","));
     entry("provenance", model.provenance.note.clone());
+    let headless = config.tasks.iter().filter(|task| task.kind == TaskKind::Encoder);
+    let headless: Vec<&str> = headless.map(|task| task.name.as_str()).collect();
+    if !headless.is_empty() {
+        entry("encoder_outputs", headless.join(","));
+    }
     for task in &config.tasks {
         match &task.kind {
+            TaskKind::Encoder => (),
             TaskKind::Segmentation { classes } => entry("classes", classes.join(",")),
             TaskKind::Depth { scale, offset, max_metres } => entry(
                 "depth_units",
@@ -164,7 +171,11 @@ mod tests {
     fn an_exported_model_reads_back_the_same() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("random-3");
-        for (config, depths) in [sample_shapes::mixture(), sample_shapes::dense()] {
+        for (config, depths) in [
+            sample_shapes::mixture(),
+            sample_shapes::dense(),
+            sample_shapes::headless(sample_shapes::mixture()),
+        ] {
             let model = random(&config, depths, 3).unwrap();
             write_safetensors(&model, &path).unwrap();
             let mut read = read_safetensors(&path).unwrap();

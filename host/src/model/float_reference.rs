@@ -12,7 +12,7 @@ use edge_moe_kernels::{gelu, layer_norm, route, softmax};
 use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, Zip, s};
 use serde::Serialize;
 
-use super::{Attention, Block, Expert, FeedForward, Linear, Model, Norm, Task};
+use super::{Attention, Block, Expert, FeedForward, Head, Linear, Model, Norm, Task};
 
 /// A tensor of the network, by its role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -129,7 +129,7 @@ impl Observer for () {
 }
 
 /// Runs the network on a picture's patches (pixel values, one patch a row) and
-/// answers the given tasks: one array of shape [patches, channels] each.
+/// answers the given tasks: one array of [`super::ModelConfig::answer_shape`] each.
 ///
 /// Everything before the first gate is computed and observed once.
 pub fn run(
@@ -155,7 +155,10 @@ pub fn run(
         for block in fork + 1..model.blocks.len() {
             pass.block(block, &mut residual);
         }
-        pass.head(task, &residual)
+        match &model.heads[task] {
+            Some(head) => pass.head(head, &residual),
+            None => residual,
+        }
     };
     tasks.iter().map(answer).collect()
 }
@@ -271,8 +274,7 @@ impl Pass<'_> {
         answer
     }
 
-    fn head(&mut self, task: usize, residual: &Array2<f32>) -> Array2<f32> {
-        let head = &self.model.heads[task];
+    fn head(&mut self, head: &Head, residual: &Array2<f32>) -> Array2<f32> {
         let normed = self.norm(&head.norm, residual.slice(s![1.., ..]));
         self.see(None, Tensor::HeadNorm, &normed);
         let result = linear(&head.linear, normed.view());

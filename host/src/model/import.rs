@@ -81,9 +81,10 @@ impl Reader<'_> {
         let position = self.position(&config)?;
         let blocks = (0..depth).map(|index| self.block(&config, card, index)).collect::<Parsed<Vec<_>>>()?;
         let heads = config.tasks.iter().map(|task| {
+            let Some(channels) = task.head_channels() else { return Ok(None) };
             let name = format!("decoders.{}", task.name);
             let norm = self.norm(&format!("{name}.norm"), dim)?;
-            Ok(Head { norm, linear: self.linear(&format!("{name}.linear"), task.channels(), dim)? })
+            Ok(Some(Head { norm, linear: self.linear(&format!("{name}.linear"), channels, dim)? }))
         });
         let heads = heads.collect::<Parsed<Vec<_>>>()?;
         let parameters =
@@ -158,18 +159,7 @@ impl Reader<'_> {
     fn attention(&mut self, name: &str, dim: usize) -> Parsed<Attention> {
         let qkv = self.linear(&format!("{name}.qkv"), 3 * dim, dim)?;
         let proj = self.linear(&format!("{name}.proj"), dim, dim)?;
-        let part = |index: usize| {
-            let rows = index * dim..(index + 1) * dim;
-            let weight = qkv.weight.slice(ndarray::s![rows.clone(), ..]).to_owned();
-            (weight, qkv.bias.slice(ndarray::s![rows]).to_owned())
-        };
-        let ((query, query_bias), (key, _), (value, value_bias)) = (part(0), part(1), part(2));
-        Ok(Attention {
-            query: Linear { weight: query, bias: query_bias },
-            key,
-            value,
-            proj: fold_value_bias(proj, &value_bias),
-        })
+        Ok(attention(&qkv, proj))
     }
 
     fn feed_forward(&mut self, name: &str, config: &ModelConfig, moe: bool) -> Parsed<FeedForward> {
@@ -210,13 +200,8 @@ impl Reader<'_> {
     /// The same linear layer of all experts.
     fn stacked(&mut self, name: &str, count: usize, outputs: usize, inputs: usize) -> Parsed<Vec<Linear>> {
         let weight = self.values(&format!("{name}.weight"), &[count, outputs, inputs])?;
-        let bias = matrix(count, outputs, self.values(&format!("{name}.bias"), &[count, outputs])?);
-        let weight = matrix(count, outputs * inputs, weight);
-        let layer = |(weight, bias): (ndarray::ArrayView1<'_, f32>, ndarray::ArrayView1<'_, f32>)| Linear {
-            weight: matrix(outputs, inputs, weight.to_vec()),
-            bias: bias.to_owned(),
-        };
-        Ok(weight.outer_iter().zip(bias.outer_iter()).map(layer).collect())
+        let bias = self.values(&format!("{name}.bias"), &[count, outputs])?;
+        Ok(layers(outputs, inputs, &weight, &bias))
     }
 
     fn norm(&mut self, name: &str, dim: usize) -> Parsed<Norm> {
@@ -271,13 +256,39 @@ impl Reader<'_> {
 }
 
 /// A row-major matrix of values whose number was checked with their shape.
-fn matrix(rows: usize, columns: usize, values: Vec<f32>) -> Array2<f32> {
+pub(super) fn matrix(rows: usize, columns: usize, values: Vec<f32>) -> Array2<f32> {
     Array2::from_shape_vec((rows, columns), values).expect("shapes were checked")
+}
+
+/// Layers of equal shape out of their stacked weights and biases.
+pub(super) fn layers(outputs: usize, inputs: usize, weights: &[f32], biases: &[f32]) -> Vec<Linear> {
+    let layer = |(weight, bias): (&[f32], &[f32])| Linear {
+        weight: matrix(outputs, inputs, weight.to_vec()),
+        bias: Array1::from(bias.to_vec()),
+    };
+    weights.chunks(outputs * inputs).zip(biases.chunks(outputs)).map(layer).collect()
+}
+
+/// Attention out of the stacked queries, keys and values, and the output projection.
+pub(super) fn attention(qkv: &Linear, proj: Linear) -> Attention {
+    let dim = qkv.weight.ncols();
+    let part = |index: usize| {
+        let rows = index * dim..(index + 1) * dim;
+        let weight = qkv.weight.slice(ndarray::s![rows.clone(), ..]).to_owned();
+        (weight, qkv.bias.slice(ndarray::s![rows]).to_owned())
+    };
+    let ((query, query_bias), (key, _), (value, value_bias)) = (part(0), part(1), part(2));
+    Attention {
+        query: Linear { weight: query, bias: query_bias },
+        key,
+        value,
+        proj: fold_value_bias(proj, &value_bias),
+    }
 }
 
 /// W·(c + b) = W·c + W·b: a bias of the values reaches `proj` unchanged,
 /// because softmax weights sum to one. Summed in f64, in order.
-fn fold_value_bias(mut proj: Linear, value_bias: &Array1<f32>) -> Linear {
+pub(super) fn fold_value_bias(mut proj: Linear, value_bias: &Array1<f32>) -> Linear {
     for (bias, row) in proj.bias.iter_mut().zip(proj.weight.axis_iter(Axis(0))) {
         let products = row.iter().zip(value_bias).map(|(&w, &b)| f64::from(w) * f64::from(b));
         *bias = (f64::from(*bias) + products.sum::<f64>()) as f32;

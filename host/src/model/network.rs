@@ -61,13 +61,21 @@ impl ModelConfig {
         if !(1..=8).contains(&self.tasks.len()) {
             return Err(format!("{} tasks, allowed are 1 to 8", self.tasks.len()));
         }
-        for task in &self.tasks {
+        for (index, task) in self.tasks.iter().enumerate() {
+            let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+            if task.name.is_empty() || !task.name.chars().all(legal) {
+                return Err(format!("task `{}`: names are of letters, digits, `_` and `-`", task.name));
+            }
+            if self.tasks[..index].iter().any(|other| other.name == task.name) {
+                return Err(format!("two tasks are called `{}`", task.name));
+            }
             let classes = match &task.kind {
                 TaskKind::Segmentation { classes } => classes.len(),
                 TaskKind::Depth { scale, offset, max_metres } => {
                     let sane = [scale, offset, max_metres].iter().all(|number| number.abs() < 1e6);
                     usize::from(sane && *max_metres > 0.0)
                 }
+                TaskKind::Encoder => 1,
             };
             if !(1..=16).contains(&task.cells) || !(1..=256).contains(&classes) {
                 return Err(format!(
@@ -98,12 +106,21 @@ impl ModelConfig {
     pub fn patch_values(&self) -> usize {
         3 * self.patch * self.patch
     }
+
+    /// Rows and columns of a task's answer: patches by the head's channels, or
+    /// without a head T tokens (cls first) by D.
+    pub fn answer_shape(&self, task: &Task) -> (usize, usize) {
+        match task.head_channels() {
+            Some(channels) => (self.patches(), channels),
+            None => (self.tokens(), self.dim),
+        }
+    }
 }
 
 /// One question about a picture, and how the head's numbers answer it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
-    /// Name as in the weights (`decoders.NAME.…`) and on the command line.
+    /// Name as in the weights (`decoders.NAME.…`), in files and on the command line.
     pub name: String,
     /// Each patch is answered on a grid of `cells` × `cells` cells.
     pub cells: usize,
@@ -112,17 +129,18 @@ pub struct Task {
 }
 
 impl Task {
-    /// Output channels of the head for one patch token: cell-major, then class.
-    pub fn channels(&self) -> usize {
+    /// Output channels of the head for one patch token, cell-major, then class; none without a head.
+    pub fn head_channels(&self) -> Option<usize> {
         let per_cell = match &self.kind {
             TaskKind::Segmentation { classes } => classes.len(),
             TaskKind::Depth { .. } => 1,
+            TaskKind::Encoder => return None,
         };
-        self.cells * self.cells * per_cell
+        Some(self.cells * self.cells * per_cell)
     }
 }
 
-/// What the numbers of a head mean.
+/// What the numbers of an answer mean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskKind {
@@ -140,6 +158,8 @@ pub enum TaskKind {
         /// Largest depth that is reported.
         max_metres: f64,
     },
+    /// No head: the tokens as the last block leaves them, for whoever has a head of his own.
+    Encoder,
 }
 
 /// Where weights come from, for people.
@@ -229,7 +249,7 @@ pub struct Block {
 pub struct Head {
     /// Before the linear layer.
     pub norm: Norm,
-    /// D → `Task::channels`.
+    /// D → `Task::head_channels`.
     pub linear: Linear,
 }
 
@@ -245,8 +265,8 @@ pub struct Model {
     pub position: Array2<f32>,
     /// The transformer blocks in order.
     pub blocks: Vec<Block>,
-    /// One head per task.
-    pub heads: Vec<Head>,
+    /// One per task; none for a task that is answered by the encoder's tokens.
+    pub heads: Vec<Option<Head>>,
     /// Where the weights come from.
     pub provenance: Provenance,
 }

@@ -5,7 +5,10 @@
 
 use ndarray::{Array1, Array2};
 
-use super::{Attention, Block, Expert, FeedForward, Head, Linear, Model, ModelConfig, Norm, Provenance};
+use super::{
+    Attention, Block, Expert, FeedForward, Head, Linear, Model, ModelConfig, Norm, Provenance, Task,
+};
+use crate::split_mix::SplitMix;
 
 /// Sizes of a random network that its [`ModelConfig`] does not hold.
 #[derive(Clone, Copy, Debug)]
@@ -24,15 +27,15 @@ pub struct Depths {
 /// What is wrong with `config`, as [`ModelConfig::validate`] says it.
 pub fn random(config: &ModelConfig, depths: Depths, seed: u64) -> Result<Model, String> {
     config.validate()?;
-    let mut random = Random { state: seed, drawn: 0 };
+    let mut random = Random { stream: SplitMix::new(seed), drawn: 0 };
     let patch_embed = random.linear(config.dim, config.patch_values());
-    let position = random.matrix(config.tokens(), config.dim, 1.0);
+    let position = random.matrix(config.tokens(), config.dim, Spread::POSITION);
     let blocks = (0..depths.blocks).map(|index| random.block(config, depths, index)).collect();
-    let heads = config.tasks.iter().map(|task| Head {
-        norm: random.norm(config.dim),
-        linear: random.linear(task.channels(), config.dim),
-    });
-    let heads = heads.collect();
+    let mut head = |task: &Task| {
+        let channels = task.head_channels()?;
+        Some(Head { norm: random.norm(config.dim), linear: random.linear(channels, config.dim) })
+    };
+    let heads = config.tasks.iter().map(&mut head).collect();
     let provenance = Provenance {
         file: format!("random-{seed}"),
         note: format!("random weights from seed {seed}, not trained"),
@@ -41,48 +44,63 @@ pub fn random(config: &ModelConfig, depths: Depths, seed: u64) -> Result<Model, 
     Ok(Model { config: config.clone(), patch_embed, position, blocks, heads, provenance })
 }
 
-/// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014).
+/// Mean and standard deviation of a kind of parameter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spread {
+    mean: f32,
+    deviation: f32,
+}
+
+impl Spread {
+    /// Of a positional embedding.
+    pub const POSITION: Self = Self { mean: 0.0, deviation: 1.0 };
+    /// Of a linear layer's bias.
+    pub const BIAS: Self = Self { mean: 0.0, deviation: 0.1 };
+    /// Of a LayerNorm's gain.
+    pub const GAIN: Self = Self { mean: 1.0, deviation: 0.2 };
+    /// Of a LayerNorm's offset.
+    pub const OFFSET: Self = Self { mean: 0.0, deviation: 0.2 };
+
+    /// Of the weights of a layer: variance 1/inputs.
+    pub fn weights(inputs: usize) -> Self {
+        Self { mean: 0.0, deviation: (inputs as f32).sqrt().recip() }
+    }
+
+    /// So many parameters.
+    pub fn draw(self, random: &mut SplitMix, count: usize) -> Vec<f32> {
+        (0..count).map(|_| self.mean + random.uniform(self.deviation)).collect()
+    }
+}
+
+/// Draws the parts of a network.
 struct Random {
-    state: u64,
+    stream: SplitMix,
     /// Number of values drawn: each is a parameter of the network.
     drawn: u64,
 }
 
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+    fn vector(&mut self, length: usize, spread: Spread) -> Array1<f32> {
+        self.drawn += length as u64;
+        spread.draw(&mut self.stream, length).into()
     }
 
-    /// Uniform with mean zero and the given standard deviation.
-    fn value(&mut self, deviation: f32) -> f32 {
-        self.drawn += 1;
-        let unit = (self.next() >> 40) as f32 / (1 << 24) as f32;
-        (2.0 * unit - 1.0) * deviation * 3f32.sqrt()
-    }
-
-    fn vector(&mut self, length: usize, mean: f32, deviation: f32) -> Array1<f32> {
-        Array1::from_shape_simple_fn(length, || mean + self.value(deviation))
-    }
-
-    fn matrix(&mut self, rows: usize, columns: usize, deviation: f32) -> Array2<f32> {
-        Array2::from_shape_simple_fn((rows, columns), || self.value(deviation))
+    fn matrix(&mut self, rows: usize, columns: usize, spread: Spread) -> Array2<f32> {
+        let values = self.vector(rows * columns, spread);
+        values.into_shape_with_order((rows, columns)).expect("as many values were drawn")
     }
 
     /// Weights of a layer, shape [out, in].
     fn weights(&mut self, outputs: usize, inputs: usize) -> Array2<f32> {
-        self.matrix(outputs, inputs, (inputs as f32).sqrt().recip())
+        self.matrix(outputs, inputs, Spread::weights(inputs))
     }
 
     fn linear(&mut self, outputs: usize, inputs: usize) -> Linear {
-        Linear { weight: self.weights(outputs, inputs), bias: self.vector(outputs, 0.0, 0.1) }
+        Linear { weight: self.weights(outputs, inputs), bias: self.vector(outputs, Spread::BIAS) }
     }
 
     fn norm(&mut self, dim: usize) -> Norm {
-        Norm { gain: self.vector(dim, 1.0, 0.2), offset: self.vector(dim, 0.0, 0.2) }
+        Norm { gain: self.vector(dim, Spread::GAIN), offset: self.vector(dim, Spread::OFFSET) }
     }
 
     fn expert(&mut self, dim: usize, hidden: usize) -> Expert {

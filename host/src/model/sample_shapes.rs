@@ -42,6 +42,12 @@ pub fn dense() -> (ModelConfig, Depths) {
     (ModelConfig { experts: 0, top_k: 0, ..config }, depths)
 }
 
+/// A shape with two tasks, `task0` and `task1`, that have gates but no heads, as Edge-MoE releases its encoder.
+pub fn headless((config, depths): (ModelConfig, Depths)) -> (ModelConfig, Depths) {
+    let task = |name: &str| Task { name: name.into(), cells: 1, kind: TaskKind::Encoder };
+    (ModelConfig { tasks: vec![task("task0"), task("task1")], ..config }, depths)
+}
+
 fn tasks(classes: &[&str]) -> Vec<Task> {
     let classes = classes.iter().map(|class| class.to_string()).collect();
     let depth = TaskKind::Depth { scale: 1.05, offset: 2.75, max_metres: 80.0 };

@@ -8,4 +8,5 @@ mod scales;
 pub use calibrate::{Ranges, calibrate};
 pub use layers::{QuantisedLayers, QuantisedNorm, quantise_linear, quantise_norm};
 pub use report::{Tally, TensorReport};
-pub use scales::{BlockScales, Ratio, Scales};
+pub(crate) use scales::activation_scale;
+pub use scales::{BlockScales, HeadScales, Ratio, Scales};

@@ -49,8 +49,8 @@ pub struct Scales {
     pub residual_bits: i32,
     /// Scales of each block.
     pub blocks: Vec<BlockScales>,
-    /// Normalised input and result of each task's head.
-    pub heads: Vec<HeadScales>,
+    /// Normalised input and result of each task's head; none without a head.
+    pub heads: Vec<Option<HeadScales>>,
 }
 
 /// Scales of one task's head.
@@ -88,9 +88,11 @@ pub struct BlockScales {
 impl Scales {
     /// Chooses all scales from calibrated ranges.
     pub fn choose(model: &Model, ranges: &Ranges) -> Self {
-        let head = |task| HeadScales {
-            norm: activation_scale(ranges.task_magnitude(task, Tensor::HeadNorm)),
-            output: activation_scale(ranges.task_magnitude(task, Tensor::Head)),
+        let head = |task: usize| {
+            model.heads[task].as_ref().map(|_| HeadScales {
+                norm: activation_scale(ranges.task_magnitude(task, Tensor::HeadNorm)),
+                output: activation_scale(ranges.task_magnitude(task, Tensor::Head)),
+            })
         };
         Self {
             picture: 1.0 / 256.0,
@@ -103,6 +105,11 @@ impl Scales {
     /// One step of the residual.
     pub fn residual(&self) -> f64 {
         (-f64::from(self.residual_bits)).exp2()
+    }
+
+    /// One step of a task's answer: its head's, or the residual's.
+    pub fn answer(&self, task: usize) -> f64 {
+        self.heads[task].map_or(self.residual(), |head| head.output)
     }
 
     /// One step of a gate logit, in natural units: logits are kept in base 2.
@@ -173,7 +180,8 @@ fn gelu_bits(greatest: f64) -> u32 {
     needed.clamp(f64::from(gelu::MIN_FRACTION_BITS), f64::from(gelu::MAX_FRACTION_BITS)) as u32
 }
 
-fn activation_scale(magnitude: f64) -> f64 {
+/// The step of 16-bit activations whose greatest magnitude calibration found.
+pub(crate) fn activation_scale(magnitude: f64) -> f64 {
     step(magnitude, HEADROOM, ACTIVATION_BITS)
 }
 

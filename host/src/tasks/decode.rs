@@ -1,6 +1,6 @@
 //! From the numbers of a head to the answer of its task.
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 
 use crate::model::{ModelConfig, Task, TaskKind};
 
@@ -11,6 +11,8 @@ pub enum Answer {
     Classes(ClassMap),
     /// One distance per cell.
     Depth(DepthMap),
+    /// The encoder's tokens, shape [T, D], where there is no head.
+    Tokens(Array2<f32>),
 }
 
 /// The class of every cell of a picture.
@@ -40,9 +42,10 @@ pub fn map_size(task: &Task, config: &ModelConfig) -> (usize, usize) {
     (config.image_width / config.patch * task.cells, config.image_height / config.patch * task.cells)
 }
 
-/// Turns a head's output, shape [patches, channels], into the task's answer.
+/// Turns a task's numbers, of [`ModelConfig::answer_shape`], into its answer.
 ///
-/// Row `p` of `values` is patch `p`, row-major over the picture; its channels
+/// Without a head the numbers are the answer. With one,
+/// row `p` of `values` is patch `p`, row-major over the picture; its channels
 /// run over cell row, cell column, then class. A segmentation cell takes the
 /// class of the largest value, the lowest index on ties; NaN counts as −∞. A
 /// depth is `exp(value · scale + offset)` metres, at most `max_metres`, which
@@ -53,12 +56,7 @@ pub fn map_size(task: &Task, config: &ModelConfig) -> (usize, usize) {
 /// If the shape of `values` is not that of the task, or if a segmentation task
 /// has more than 256 classes.
 pub fn decode(task: &Task, config: &ModelConfig, values: ArrayView2<'_, f32>) -> Answer {
-    assert_eq!(
-        values.dim(),
-        (config.patches(), task.channels()),
-        "shape of the output of task {}",
-        task.name
-    );
+    assert_eq!(values.dim(), config.answer_shape(task), "shape of the output of task {}", task.name);
     let (width, height) = map_size(task, config);
     match &task.kind {
         TaskKind::Segmentation { classes } => {
@@ -77,6 +75,7 @@ pub fn decode(task: &Task, config: &ModelConfig, values: ArrayView2<'_, f32>) ->
             let metres = cells(width, height, task.cells).map(metres_of).collect();
             Answer::Depth(DepthMap { width, height, metres })
         }
+        TaskKind::Encoder => Answer::Tokens(values.to_owned()),
     }
 }
 
@@ -111,7 +110,7 @@ fn argmax(values: impl Iterator<Item = f32>) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{Array2, array};
+    use ndarray::array;
 
     /// A picture of 1 × 3 patches.
     fn config() -> ModelConfig {
@@ -144,14 +143,14 @@ mod tests {
     fn classes(answer: Answer) -> Vec<u8> {
         match answer {
             Answer::Classes(map) => map.classes,
-            Answer::Depth(_) => panic!("expected classes"),
+            _ => panic!("expected classes"),
         }
     }
 
     fn metres(answer: Answer) -> Vec<f32> {
         match answer {
             Answer::Depth(map) => map.metres,
-            Answer::Classes(_) => panic!("expected depth"),
+            _ => panic!("expected depth"),
         }
     }
 
@@ -212,6 +211,13 @@ mod tests {
         let metres = metres(decode(&depth(2), &config(), values.view()));
         let order = metres.iter().map(|m| ((2.75 - f64::from(*m).ln()) / 1.05).round() as i32);
         assert_eq!(order.collect::<Vec<_>>(), [0, 1, 4, 5, 8, 9, 2, 3, 6, 7, 10, 11]);
+    }
+
+    #[test]
+    fn without_a_head_the_tokens_are_the_answer() {
+        let task = Task { name: "task0".into(), cells: 1, kind: TaskKind::Encoder };
+        let tokens = Array2::from_shape_fn((4, 8), |(token, channel)| (10 * token + channel) as f32);
+        assert_eq!(decode(&task, &config(), tokens.view()), Answer::Tokens(tokens));
     }
 
     #[test]

@@ -17,28 +17,29 @@ use crate::{Error, Result};
 /// Steps of a depth file in one metre.
 pub const DEPTH_STEPS_PER_METRE: f32 = 256.0;
 
-/// Where the ground truth of a task for `picture` is read from.
-pub fn path(task: &Task, picture: &Path) -> PathBuf {
-    picture.with_extension(match task.kind {
-        TaskKind::Segmentation { .. } => "class.png",
-        TaskKind::Depth { .. } => "depth.png",
-    })
+/// Where the ground truth of a task for `picture` is read from; a task without a head has none.
+pub fn path(task: &Task, picture: &Path) -> Option<PathBuf> {
+    match task.kind {
+        TaskKind::Segmentation { .. } => Some(picture.with_extension("class.png")),
+        TaskKind::Depth { .. } => Some(picture.with_extension("depth.png")),
+        TaskKind::Encoder => None,
+    }
 }
 
 /// Reads the ground truth of a task for `picture`, a map of `width` × `height` cells.
 pub fn read(task: &Task, picture: &Path, width: usize, height: usize) -> Result<Answer> {
-    let path = path(task, picture);
-    match &task.kind {
-        TaskKind::Segmentation { classes } => {
+    match (&task.kind, path(task, picture)) {
+        (TaskKind::Segmentation { classes }, Some(path)) => {
             let map = read_grey(&path, Mode::GREY_8, width, height)?.into_luma8().into_raw();
             check_classes(&path, task, &map, width, classes.len())?;
             Ok(Answer::Classes(ClassMap { width, height, classes: map }))
         }
-        TaskKind::Depth { .. } => {
+        (TaskKind::Depth { .. }, Some(path)) => {
             let map = read_grey(&path, Mode::GREY_16, width, height)?.into_luma16().into_raw();
             let metres = map.into_iter().map(|step| f32::from(step) / DEPTH_STEPS_PER_METRE).collect();
             Ok(Answer::Depth(DepthMap { width, height, metres }))
         }
+        _ => Err(Error::usage(format!("task `{}`", task.name), "has no head, so that no labels fit it")),
     }
 }
 

@@ -19,11 +19,12 @@ pub enum Metrics {
 }
 
 impl Metrics {
-    /// Metrics of a task, nothing counted yet.
-    pub fn new(task: &Task) -> Self {
+    /// Metrics of a task, nothing counted yet; none without a head, whose tokens nothing scores.
+    pub fn new(task: &Task) -> Option<Self> {
         match &task.kind {
-            TaskKind::Segmentation { classes } => Self::Segmentation(SegmentationMetrics::new(classes)),
-            TaskKind::Depth { max_metres, .. } => Self::Depth(DepthMetrics::new(*max_metres)),
+            TaskKind::Segmentation { classes } => Some(Self::Segmentation(SegmentationMetrics::new(classes))),
+            TaskKind::Depth { max_metres, .. } => Some(Self::Depth(DepthMetrics::new(*max_metres))),
+            TaskKind::Encoder => None,
         }
     }
 
@@ -274,7 +275,7 @@ mod tests {
     #[test]
     fn metrics_follow_the_task_and_serialise() {
         let kind = TaskKind::Depth { scale: 1.0, offset: 0.0, max_metres: 80.0 };
-        let mut metrics = Metrics::new(&Task { name: "depth".into(), cells: 1, kind });
+        let mut metrics = Metrics::new(&Task { name: "depth".into(), cells: 1, kind }).unwrap();
         let (truth, prediction) = (depth_map(&[1.0]), depth_map(&[3.0]));
         metrics.add(&Answer::Depth(truth), &Answer::Depth(prediction));
         let json = serde_json::to_string(&metrics.scores()).expect("scores serialise");
@@ -285,7 +286,7 @@ mod tests {
     #[should_panic(expected = "different kinds of task")]
     fn answers_of_another_task_are_refused() {
         let kind = TaskKind::Segmentation { classes: names(2) };
-        let mut metrics = Metrics::new(&Task { name: "segmentation".into(), cells: 1, kind });
+        let mut metrics = Metrics::new(&Task { name: "segmentation".into(), cells: 1, kind }).unwrap();
         metrics.add(&Answer::Depth(depth_map(&[1.0])), &Answer::Depth(depth_map(&[1.0])));
     }
 }

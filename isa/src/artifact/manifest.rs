@@ -113,11 +113,11 @@ pub struct Output {
     pub task: String,
     /// Memory address.
     pub address: u64,
-    /// Patches.
+    /// Rows: patches, or all tokens where the task has no head.
     pub patches: u32,
-    /// Channels of a patch.
+    /// Channels of a row.
     pub channels: u32,
-    /// Bytes from one patch to the next.
+    /// Bytes from one row to the next.
     pub stride: u32,
     /// Value of one step.
     pub scale: f64,

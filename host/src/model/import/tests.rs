@@ -170,6 +170,11 @@ fn contradictions_between_card_and_tensors_are_named() {
         ("moe_layers", "even", "model card entry `moe_layers` asks for `backbone.blocks.0.mlp.experts.htoh4"),
         ("moe_layers", "none", "model card entry `moe_layers` asks for `backbone.blocks.1.mlp.fc1.weight`"),
         ("tasks", "depth", "tensors that are not part of the network"),
+        (
+            "encoder_outputs",
+            "semseg",
+            "has 4 tensors that are not part of the network, the first is `decoders.semseg",
+        ),
         ("classes", "road", "tensor `decoders.semseg.linear.weight` has shape [48, 64], expected [16, 64]"),
     ];
     for (entry, value, expected) in cases {
@@ -207,6 +212,7 @@ fn senseless_entries_of_the_card_are_named() {
         ("moe_layers", "some"),
         ("tasks", "semseg,semseg"),
         ("tasks", "flow"),
+        ("encoder_outputs", "task0"),
         ("depth_units", "metres"),
         ("depth_units", "ln(metres) = value*NaN + 2.75, clipped at 80 m"),
         ("depth_units", "ln(metres) = value*1.05 + 2.75, clipped at -80 m"),
@@ -214,6 +220,16 @@ fn senseless_entries_of_the_card_are_named() {
     for (entry, value) in cases {
         let refusal = Contents::mixture().entry(entry, value).refusal();
         assert!(refusal.starts_with(&format!("model card entry `{entry}`")), "{entry} = {value}: {refusal}");
+    }
+}
+
+#[test]
+fn task_names_are_fit_for_files() {
+    for name in ["../semseg", "a.b", "a b", ""] {
+        let mut contents = Contents::mixture();
+        contents.entry("tasks", &format!("{name},depth")).entry("encoder_outputs", name);
+        let expected = format!("task `{name}`: names are of letters, digits, `_` and `-`");
+        assert_eq!(contents.refusal(), expected);
     }
 }
 
