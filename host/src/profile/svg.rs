@@ -19,6 +19,19 @@ pub struct Area {
     pub height: f64,
 }
 
+/// The shape of a point in a plot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// A filled circle.
+    Disc,
+    /// A circle.
+    Ring,
+    /// A filled square on its corner.
+    Diamond,
+    /// A filled square.
+    Square,
+}
+
 /// A drawing in progress.
 pub struct Svg {
     width: f64,
@@ -51,9 +64,41 @@ impl Svg {
 
     /// A line through some points.
     pub fn line(&mut self, points: &[(f64, f64)], stroke: &str, width: f64) {
+        self.polyline(points, stroke, width, "");
+    }
+
+    /// A dashed line through some points.
+    pub fn dashed(&mut self, points: &[(f64, f64)], stroke: &str, width: f64) {
+        self.polyline(points, stroke, width, r#" stroke-dasharray="6 4""#);
+    }
+
+    fn polyline(&mut self, points: &[(f64, f64)], stroke: &str, width: f64, dashes: &str) {
         let points: Vec<String> = points.iter().map(|(x, y)| format!("{x:.2},{y:.2}")).collect();
         self.add(format_args!(
-            r#"<polyline points="{}" fill="none" stroke="{stroke}" stroke-width="{width}"/>"#,
+            r#"<polyline points="{}" fill="none" stroke="{stroke}" stroke-width="{width}"{dashes}/>"#,
+            points.join(" ")
+        ));
+    }
+
+    /// A point of a plot.
+    pub fn mark(&mut self, (x, y): (f64, f64), mark: Mark, radius: f64, colour: &str, title: &str) {
+        let title = title_of(title);
+        match mark {
+            Mark::Disc => self.add(format_args!(
+                r##"<circle cx="{x:.2}" cy="{y:.2}" r="{radius}" fill="{colour}" stroke="#fff">{title}</circle>"##
+            )),
+            Mark::Ring => self.add(format_args!(
+                r##"<circle cx="{x:.2}" cy="{y:.2}" r="{radius}" fill="#fff" stroke="{colour}" stroke-width="1.5">{title}</circle>"##
+            )),
+            Mark::Diamond => self.corners([(0.0, -1.3), (1.3, 0.0), (0.0, 1.3), (-1.3, 0.0)], (x, y), radius, colour, &title),
+            Mark::Square => self.corners([(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)], (x, y), radius, colour, &title),
+        }
+    }
+
+    fn corners(&mut self, corners: [(f64, f64); 4], (x, y): (f64, f64), radius: f64, colour: &str, title: &str) {
+        let points = corners.map(|(right, down)| format!("{:.2},{:.2}", x + radius * right, y + radius * down));
+        self.add(format_args!(
+            r##"<polygon points="{}" fill="{colour}" stroke="#fff">{title}</polygon>"##,
             points.join(" ")
         ));
     }

@@ -1,0 +1,212 @@
+//! The design space by the cycle model: lanes and their width, bandwidth and latency of memory.
+//!
+//! The experts' queues are those of the trained model on the measured picture: answers, and with them routing,
+//! are the same on every architecture.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use edge_moe::Result;
+use edge_moe::device::SoftwareDevice;
+use edge_moe::profile::{Machine, Memory, observe, predict, work};
+use edge_moe::runtime::Runtime;
+use edge_moe_isa::arch::ArchConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::provenance::Provenance;
+use crate::results::VERSION;
+use crate::workload::{PICTURE, Workload};
+
+/// Name of the results.
+pub const NAME: &str = "sweep";
+/// Lanes.
+const LANES: [u32; 8] = [4, 8, 12, 16, 24, 32, 48, 64];
+/// Multipliers of a lane; those that do not divide the lanes cannot be.
+const VECTORS: [u32; 5] = [4, 8, 16, 32, 64];
+/// Latencies of memory, in cycles.
+const LATENCIES: [u32; 3] = [16, 64, 256];
+/// Bytes that memory moves in a cycle.
+const BANDWIDTHS: [f64; 13] = [1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0];
+/// Values of a lane's bank in every architecture that holds the full shape.
+const BANK_VALUES: u32 = 1024;
+/// Inputs of the shortest rows of the full shape: the epilogue keeps up with them.
+const SHORTEST_ROW: u32 = 192;
+
+/// The cycles of one picture over a grid of architectures and memories.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sweep {
+    /// Version of this form.
+    pub version: u32,
+    /// Where and when.
+    pub provenance: Provenance,
+    /// The picture's file.
+    pub picture: String,
+    /// What the model is called.
+    pub model: String,
+    /// Latencies of memory, in cycles.
+    pub latencies: Vec<u32>,
+    /// Bytes that memory moves in a cycle.
+    pub bytes_per_cycle: Vec<f64>,
+    /// The architectures.
+    pub points: Vec<Point>,
+    /// Architectures that the compiler refused, and why.
+    pub refused: Vec<String>,
+}
+
+/// One architecture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// Lanes.
+    pub lanes: u32,
+    /// Multipliers in a lane.
+    pub vector: u32,
+    /// Its programs.
+    pub programs: Vec<Program>,
+}
+
+/// One program of an architecture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Program {
+    /// Name: a task, or all of them.
+    pub program: String,
+    /// Tasks that run side by side.
+    pub interleaved_tasks: u32,
+    /// Useful multiplications.
+    pub macs: u64,
+    /// Bytes of weights, parameters and copies that it needs.
+    pub bytes: u64,
+    /// Cycles: a row for each latency, an entry for each bandwidth.
+    pub estimated_cycles: Vec<Vec<u64>>,
+}
+
+impl Point {
+    /// Multipliers of all lanes.
+    pub fn multipliers(&self) -> u32 {
+        self.lanes * self.vector
+    }
+
+    /// Is there RTL of that shape?
+    pub fn has_rtl(&self) -> bool {
+        self.lanes == self.vector
+    }
+
+    /// The program of that name.
+    pub fn program(&self, name: &str) -> Option<&Program> {
+        self.programs.iter().find(|program| program.program == name)
+    }
+}
+
+impl Sweep {
+    /// Cycles of a program at a latency and each bandwidth.
+    pub fn cycles<'a>(&self, program: &'a Program, latency: u32) -> Option<&'a [u64]> {
+        let row = self.latencies.iter().position(|known| *known == latency)?;
+        program.estimated_cycles.get(row).map(Vec::as_slice)
+    }
+
+    /// The architecture of that shape.
+    pub fn point(&self, lanes: u32, vector: u32) -> Option<&Point> {
+        self.points.iter().find(|point| (point.lanes, point.vector) == (lanes, vector))
+    }
+}
+
+/// An architecture of P lanes of V multipliers, by the rule that `edge` and `zcu102` follow: memories of the
+/// same values, norm as wide as a word, an epilogue that keeps up with the shortest rows, and 32 rows of the
+/// stream for each lane.
+fn architecture(lanes: u32, vector: u32) -> ArchConfig {
+    let edge = ArchConfig::edge();
+    ArchConfig {
+        name: format!("{lanes}x{vector}"),
+        lanes,
+        vector,
+        scratchpad_words: edge.scratchpad_words * edge.vector / vector,
+        residual_words: edge.residual_words * edge.vector / vector,
+        bank_words: BANK_VALUES / vector,
+        norm_width: vector,
+        epilogue_width: (lanes * vector).div_ceil(SHORTEST_ROW).next_power_of_two().min(vector),
+        stream_entries: 32 * lanes,
+        ..edge
+    }
+}
+
+/// The architectures that can be.
+fn grid() -> impl Iterator<Item = ArchConfig> {
+    let all = LANES.iter().flat_map(|&lanes| VECTORS.map(|vector| architecture(lanes, vector)));
+    all.filter(|arch| arch.validate().is_ok())
+}
+
+/// Estimates the whole grid.
+pub fn measure(root: &Path) -> Result<Sweep> {
+    let workload = Workload::trained(root)?;
+    let (mut points, mut refused) = (Vec::new(), Vec::new());
+    for arch in grid() {
+        eprintln!("estimating {} lanes of {}", arch.lanes, arch.vector);
+        match estimate(&arch, &workload) {
+            Ok(programs) => points.push(Point { lanes: arch.lanes, vector: arch.vector, programs }),
+            Err(cause) => refused.push(cause.to_string()),
+        }
+    }
+    Ok(Sweep {
+        version: VERSION,
+        provenance: Provenance::now(root, &[]),
+        picture: PICTURE.to_string(),
+        model: workload.name,
+        latencies: LATENCIES.to_vec(),
+        bytes_per_cycle: BANDWIDTHS.to_vec(),
+        points,
+        refused,
+    })
+}
+
+/// Every program of an architecture, over all memories.
+fn estimate(arch: &ArchConfig, workload: &Workload) -> Result<Vec<Program>> {
+    let model = workload.compile(arch)?;
+    let mut runtime = Runtime::new(SoftwareDevice::new(), Arc::clone(&model))?;
+    let writable_bytes = model.manifest().writable_bytes;
+    let estimate = |(index, descriptors): (usize, &Vec<_>)| {
+        let (_, queues) = observe(&mut runtime, &workload.picture, index)?;
+        let machine = |latency, bytes_per_cycle| {
+            Machine { arch, memory: Memory { latency, bytes_per_cycle }, writable_bytes }
+        };
+        let cycles = |latency, bandwidth| predict(&machine(latency, bandwidth), descriptors, &queues).cycles;
+        let work = work(&machine(LATENCIES[0], BANDWIDTHS[0]), descriptors, &queues);
+        let program = &model.manifest().programs[index];
+        Ok(Program {
+            program: program.name.clone(),
+            interleaved_tasks: program.interleaved_tasks,
+            macs: work.iter().map(|work| work.macs).sum(),
+            bytes: work.iter().map(|work| work.bytes).sum(),
+            estimated_cycles: LATENCIES
+                .map(|latency| BANDWIDTHS.map(|bandwidth| cycles(latency, bandwidth)).to_vec())
+                .to_vec(),
+        })
+    };
+    model.programs().iter().enumerate().map(estimate).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::root;
+
+    #[test]
+    fn the_rule_of_the_grid_gives_edge_and_zcu102() {
+        for named in [ArchConfig::edge(), ArchConfig::zcu102()] {
+            let ArchConfig { memory_bytes, memory_ports, .. } = named;
+            let arch = architecture(named.lanes, named.vector);
+            assert_eq!(ArchConfig { name: named.name.clone(), memory_bytes, memory_ports, ..arch }, named);
+        }
+    }
+
+    #[test]
+    fn cycles_fall_with_bandwidth_and_rise_with_latency() {
+        let workload = Workload::random(&root()).unwrap();
+        let programs = estimate(&architecture(8, 4), &workload).unwrap();
+        assert_eq!(programs.len(), 3);
+        for Program { estimated_cycles, macs, .. } in &programs {
+            assert_eq!((estimated_cycles.len(), estimated_cycles[0].len()), (3, 13));
+            assert!(estimated_cycles.iter().all(|row| row.is_sorted_by(|a, b| a >= b)));
+            assert!(estimated_cycles.is_sorted_by(|a, b| a.iter().zip(b).all(|(a, b)| a <= b)));
+            assert!(estimated_cycles[0][12] >= macs / 32);
+        }
+    }
+}
