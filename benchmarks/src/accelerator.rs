@@ -153,11 +153,7 @@ pub fn measure(root: &Path, simulate: &mut Simulate<'_>) -> Result<Accelerator> 
 }
 
 /// Measures every program of a model on an architecture.
-fn measure_programs(
-    arch: &ArchConfig,
-    workload: &Workload,
-    simulate: &mut Simulate<'_>,
-) -> Result<Vec<Run>> {
+fn measure_programs(arch: &ArchConfig, workload: &Workload, simulate: &mut Simulate<'_>) -> Result<Vec<Run>> {
     let model = workload.compile(arch)?;
     let memory = Memory::of(arch, LATENCY);
     let mut runtime = Runtime::new(SoftwareDevice::new(), Arc::clone(&model))?;

@@ -114,7 +114,8 @@ fn group(folder: &Path) -> Result<Vec<Time>> {
         return Ok(Vec::new());
     }
     let reading = |cause| Error::reading(folder, cause);
-    let entries = folder.read_dir().map_err(reading)?.collect::<std::io::Result<Vec<_>>>().map_err(reading)?;
+    let entries =
+        folder.read_dir().map_err(reading)?.collect::<std::io::Result<Vec<_>>>().map_err(reading)?;
     let folders = entries.iter().map(|entry| entry.path().join("new"));
     let benches = folders.filter(|folder| folder.join("benchmark.json").exists());
     let mut times = benches.map(|folder| time(&folder)).collect::<Result<Vec<_>>>()?;
@@ -187,7 +188,8 @@ mod tests {
         bench(criterion, "cpu", BASE, 4.0, SAMPLES);
         bench(criterion, "software-paths", "avx2", 4.5, SAMPLES);
         std::fs::create_dir_all(criterion.join("cpu/report")).unwrap();
-        std::fs::write(criterion.join("cpu-contenders.json"), r#"{"contenders": [{"name": "tract"}]}"#).unwrap();
+        std::fs::write(criterion.join("cpu-contenders.json"), r#"{"contenders": [{"name": "tract"}]}"#)
+            .unwrap();
         let cpu = collect(&results::root(), criterion).unwrap();
         let names: Vec<&str> = cpu.contenders.iter().map(|time| time.name.as_str()).collect();
         assert_eq!(names, [BASE, "tract"]);

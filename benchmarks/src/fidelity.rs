@@ -109,10 +109,19 @@ pub struct TaskScores {
     pub depth_rmse_m: Option<f64>,
 }
 
+impl Fidelity {
+    /// The model and the variant, for people.
+    pub fn title(&self) -> String {
+        let file = self.model.file.rsplit('/').next().unwrap_or_default();
+        format!("{}, {}", file.split('.').next().unwrap_or_default(), self.variant)
+    }
+}
+
 /// Reads all results of this kind, by name of their files.
 pub fn read_all(folder: &Path) -> Result<Vec<Fidelity>> {
     let reading = |cause| Error::reading(folder, cause);
-    let entries = folder.read_dir().map_err(reading)?.collect::<std::io::Result<Vec<_>>>().map_err(reading)?;
+    let entries =
+        folder.read_dir().map_err(reading)?.collect::<std::io::Result<Vec<_>>>().map_err(reading)?;
     let wanted = |name: &String| name.starts_with(PREFIX) && name.ends_with(".json");
     let mut names: Vec<String> =
         entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).filter(wanted).collect();
@@ -157,6 +166,8 @@ pub(crate) mod tests {
         let variants: Vec<&str> = all.iter().map(|fidelity| fidelity.variant.as_str()).collect();
         assert_eq!(variants, ["outliers", "plain"]);
         write("fidelity-c.json", "{\"version\": 1}");
-        assert!(read_all(directory.path()).unwrap_err().to_string().contains("fidelity-c.json: missing field"));
+        assert!(
+            read_all(directory.path()).unwrap_err().to_string().contains("fidelity-c.json: missing field")
+        );
     }
 }

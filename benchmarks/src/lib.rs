@@ -9,7 +9,7 @@ pub mod cpu;
 pub mod fidelity;
 pub mod provenance;
 pub mod quoted;
-//pub mod report;
+pub mod report;
 pub mod resources;
 pub mod results;
 pub mod sweep;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use edge_moe::Result;
-use edge_moe_benchmarks::{accelerator, cpu, results, sweep};
+use edge_moe_benchmarks::{accelerator, cpu, report, results, sweep};
 
 /// Measures the accelerator and what else computes the same network; renders docs/benchmarks.md.
 #[derive(Parser)]
@@ -54,6 +54,6 @@ fn execute(command: &Command) -> Result<()> {
         Command::Cpu { criterion } => {
             results::write(&results::path(&root, cpu::NAME), &cpu::collect(&root, criterion)?)
         }
-        Command::Report => Ok(()),
+        Command::Report => report::write(&root),
     }
 }

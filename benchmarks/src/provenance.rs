@@ -64,7 +64,8 @@ impl Machine {
 fn commit(root: &Path) -> String {
     let git = |arguments: &[&str]| says(Command::new("git").arg("-C").arg(root).args(arguments));
     let commit = git(&["rev-parse", "--short=12", "HEAD"]);
-    let changes = ["status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/results", ":!docs"];
+    let changes =
+        ["status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/results", ":!docs"];
     if git(&changes).is_empty() { commit } else { commit + "-dirty" }
 }
 

@@ -37,6 +37,8 @@ pub struct System {
     pub dsp: Option<Quoted>,
     /// Bytes that cross memory for a picture and task, in millions.
     pub megabytes: Option<Quoted>,
+    /// Useful multiplications of a picture and task, in millions.
+    pub megamacs: Option<Quoted>,
 }
 
 /// A figure and where it is from.
@@ -65,9 +67,9 @@ impl Basis {
     /// A letter for tables.
     pub fn letter(self) -> &'static str {
         match self {
-            Self::Paper => "p",
-            Self::Code => "c",
-            Self::Arithmetic => "a",
+            Self::Paper => "P",
+            Self::Code => "C",
+            Self::Arithmetic => "A",
         }
     }
 }
@@ -94,8 +96,8 @@ pub fn read(root: &Path) -> Result<Vec<System>> {
 fn parse(text: &str) -> std::result::Result<Vec<System>, String> {
     let File { system } = toml::from_str(text).map_err(|cause| cause.to_string())?;
     let figures = |system: &System| {
-        let System { clock_mhz, watts, millijoules, multipliers, dsp, megabytes, ms, .. } = *system;
-        [clock_mhz, watts, millijoules, multipliers, dsp, megabytes, Some(ms)]
+        let System { clock_mhz, watts, millijoules, multipliers, dsp, megabytes, megamacs, ms, .. } = *system;
+        [clock_mhz, watts, millijoules, multipliers, dsp, megabytes, megamacs, Some(ms)]
     };
     let wrong = |figure: &Quoted| !(figure.value.is_finite() && figure.value > 0.0);
     match system.iter().find(|system| figures(system).iter().flatten().any(wrong)) {

@@ -28,9 +28,7 @@ pub fn read(root: &Path) -> Result<Vec<Unit>> {
     let path = root.join(format!("hdl/synthesis/yosys-{YOSYS}.json"));
     let table: BTreeMap<String, BTreeMap<String, u64>> = results::read(&path)?;
     let unit = |(key, cells): (String, BTreeMap<String, u64>)| match key.split(' ').collect::<Vec<_>>()[..] {
-        [arch, unit, flow] => {
-            Ok(Unit { arch: arch.into(), unit: unit.into(), flow: flow.into(), cells })
-        }
+        [arch, unit, flow] => Ok(Unit { arch: arch.into(), unit: unit.into(), flow: flow.into(), cells }),
         _ => Err(Error::input(path.display(), format!("`{key}` is not ARCH UNIT FLOW"))),
     };
     table.into_iter().map(unit).collect()

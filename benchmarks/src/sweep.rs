@@ -26,7 +26,9 @@ const VECTORS: [u32; 5] = [4, 8, 16, 32, 64];
 /// Latencies of memory, in cycles.
 const LATENCIES: [u32; 3] = [16, 64, 256];
 /// Bytes that memory moves in a cycle.
-const BANDWIDTHS: [f64; 13] = [1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0];
+const BANDWIDTHS: [u32; 12] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
+/// Most memory ports of a core.
+const MOST_PORTS: u32 = 4;
 /// Values of a lane's bank in every architecture that holds the full shape.
 const BANK_VALUES: u32 = 1024;
 /// Inputs of the shortest rows of the full shape: the epilogue keeps up with them.
@@ -46,7 +48,7 @@ pub struct Sweep {
     /// Latencies of memory, in cycles.
     pub latencies: Vec<u32>,
     /// Bytes that memory moves in a cycle.
-    pub bytes_per_cycle: Vec<f64>,
+    pub bytes_per_cycle: Vec<u32>,
     /// The architectures.
     pub points: Vec<Point>,
     /// Architectures that the compiler refused, and why.
@@ -75,8 +77,8 @@ pub struct Program {
     pub macs: u64,
     /// Bytes of weights, parameters and copies that it needs.
     pub bytes: u64,
-    /// Cycles: a row for each latency, an entry for each bandwidth.
-    pub estimated_cycles: Vec<Vec<u64>>,
+    /// Cycles: a row for each latency, an entry for each bandwidth; none where four ports are too narrow.
+    pub estimated_cycles: Vec<Vec<Option<u64>>>,
 }
 
 impl Point {
@@ -97,10 +99,18 @@ impl Point {
 }
 
 impl Sweep {
-    /// Cycles of a program at a latency and each bandwidth.
-    pub fn cycles<'a>(&self, program: &'a Program, latency: u32) -> Option<&'a [u64]> {
-        let row = self.latencies.iter().position(|known| *known == latency)?;
-        program.estimated_cycles.get(row).map(Vec::as_slice)
+    /// Bandwidths and cycles of a program at a latency.
+    pub fn curve(&self, program: &Program, latency: u32) -> Vec<(u32, u64)> {
+        let row = self.latencies.iter().position(|known| *known == latency);
+        let cycles = row.and_then(|row| program.estimated_cycles.get(row)).into_iter().flatten();
+        let points = self.bytes_per_cycle.iter().zip(cycles);
+        points.filter_map(|(bandwidth, cycles)| Some((*bandwidth, (*cycles)?))).collect()
+    }
+
+    /// Cycles of a program with a memory.
+    pub fn cycles(&self, program: &Program, latency: u32, bytes_per_cycle: u32) -> Option<u64> {
+        let curve = self.curve(program, latency);
+        curve.iter().find(|(bandwidth, _)| *bandwidth == bytes_per_cycle).map(|(_, cycles)| *cycles)
     }
 
     /// The architecture of that shape.
@@ -126,6 +136,13 @@ fn architecture(lanes: u32, vector: u32) -> ArchConfig {
         stream_entries: 32 * lanes,
         ..edge
     }
+}
+
+/// The architecture on a memory of that bandwidth, by as few ports as can take it.
+fn with_memory(arch: &ArchConfig, bytes_per_cycle: u32) -> Option<ArchConfig> {
+    let memory_ports = bytes_per_cycle.div_ceil(arch.bus_bytes());
+    let memory_bytes = bytes_per_cycle / memory_ports;
+    (memory_ports <= MOST_PORTS).then(|| ArchConfig { memory_ports, memory_bytes, ..arch.clone() })
 }
 
 /// The architectures that can be.
@@ -164,11 +181,13 @@ fn estimate(arch: &ArchConfig, workload: &Workload) -> Result<Vec<Program>> {
     let writable_bytes = model.manifest().writable_bytes;
     let estimate = |(index, descriptors): (usize, &Vec<_>)| {
         let (_, queues) = observe(&mut runtime, &workload.picture, index)?;
-        let machine = |latency, bytes_per_cycle| {
-            Machine { arch, memory: Memory { latency, bytes_per_cycle }, writable_bytes }
+        let cycles = |latency, bandwidth| {
+            let arch = &with_memory(arch, bandwidth)?;
+            let machine = Machine { arch, memory: Memory::of(arch, latency), writable_bytes };
+            Some(predict(&machine, descriptors, &queues).cycles)
         };
-        let cycles = |latency, bandwidth| predict(&machine(latency, bandwidth), descriptors, &queues).cycles;
-        let work = work(&machine(LATENCIES[0], BANDWIDTHS[0]), descriptors, &queues);
+        let machine = Machine { arch, memory: Memory::of(arch, LATENCIES[0]), writable_bytes };
+        let work = work(&machine, descriptors, &queues);
         let program = &model.manifest().programs[index];
         Ok(Program {
             program: program.name.clone(),
@@ -191,9 +210,9 @@ mod tests {
     #[test]
     fn the_rule_of_the_grid_gives_edge_and_zcu102() {
         for named in [ArchConfig::edge(), ArchConfig::zcu102()] {
-            let ArchConfig { memory_bytes, memory_ports, .. } = named;
-            let arch = architecture(named.lanes, named.vector);
-            assert_eq!(ArchConfig { name: named.name.clone(), memory_bytes, memory_ports, ..arch }, named);
+            let bandwidth = named.memory_bytes * named.memory_ports;
+            let arch = with_memory(&architecture(named.lanes, named.vector), bandwidth).unwrap();
+            assert_eq!(ArchConfig { name: named.name.clone(), ..arch }, named);
         }
     }
 
@@ -203,10 +222,12 @@ mod tests {
         let programs = estimate(&architecture(8, 4), &workload).unwrap();
         assert_eq!(programs.len(), 3);
         for Program { estimated_cycles, macs, .. } in &programs {
-            assert_eq!((estimated_cycles.len(), estimated_cycles[0].len()), (3, 13));
-            assert!(estimated_cycles.iter().all(|row| row.is_sorted_by(|a, b| a >= b)));
-            assert!(estimated_cycles.is_sorted_by(|a, b| a.iter().zip(b).all(|(a, b)| a <= b)));
-            assert!(estimated_cycles[0][12] >= macs / 32);
+            // Four ports of four bytes.
+            let rows: Vec<Vec<u64>> =
+                estimated_cycles.iter().map(|row| row.iter().map_while(|cycles| *cycles).collect()).collect();
+            assert!(rows.iter().all(|row| row.len() == 8 && row.is_sorted_by(|a, b| a >= b)));
+            assert!(rows.is_sorted_by(|a, b| a.iter().zip(b).all(|(a, b)| a <= b)));
+            assert!(rows[0][7] >= macs / 32);
         }
     }
 }

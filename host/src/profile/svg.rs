@@ -95,8 +95,16 @@ impl Svg {
         }
     }
 
-    fn corners(&mut self, corners: [(f64, f64); 4], (x, y): (f64, f64), radius: f64, colour: &str, title: &str) {
-        let points = corners.map(|(right, down)| format!("{:.2},{:.2}", x + radius * right, y + radius * down));
+    fn corners(
+        &mut self,
+        corners: [(f64, f64); 4],
+        (x, y): (f64, f64),
+        radius: f64,
+        colour: &str,
+        title: &str,
+    ) {
+        let points =
+            corners.map(|(right, down)| format!("{:.2},{:.2}", x + radius * right, y + radius * down));
         self.add(format_args!(
             r##"<polygon points="{}" fill="{colour}" stroke="#fff">{title}</polygon>"##,
             points.join(" ")

@@ -1,0 +1,39 @@
+//! Times of the contenders.
+
+use edge_moe::profile::svg::{Area, Svg};
+
+use super::{BLUE, GREEN, INK, Plot, WIDTH, paper};
+use crate::cpu::{BASE, Cpu, Time};
+
+const LEFT: f64 = 150.0;
+const RIGHT: f64 = 110.0;
+const TOP: f64 = 14.0;
+const ROW: f64 = 28.0;
+
+pub fn plot(cpu: &Cpu) -> Plot {
+    let mut svg = paper(TOP + ROW * cpu.contenders.len() as f64 + 10.0);
+    let most = cpu.contenders.iter().map(|time| time.measured_p10_p90_ms[1]).fold(0.0, f64::max);
+    let scale = (WIDTH - LEFT - RIGHT) / most;
+    for (index, time) in cpu.contenders.iter().enumerate() {
+        row(&mut svg, time, TOP + ROW * index as f64, scale);
+    }
+    Plot::new(
+        "cpu",
+        "Median time of a picture on the processor, and the tenth to the ninetieth percentile.",
+        svg,
+    )
+}
+
+fn row(svg: &mut Svg, time: &Time, y: f64, scale: f64) {
+    let colour = if time.name == BASE { GREEN } else { BLUE };
+    let (width, middle) = (time.measured_median_ms * scale, y + 10.0);
+    svg.text((LEFT - 8.0, y + 14.0), "end", &time.name);
+    svg.rectangle(Area { x: LEFT, y, width, height: ROW - 8.0 }, colour, "");
+    let [low, high] = time.measured_p10_p90_ms.map(|ms| LEFT + ms * scale);
+    svg.line(&[(low, middle), (high, middle)], INK, 1.5);
+    svg.text(
+        (width.max(high - LEFT) + LEFT + 8.0, y + 14.0),
+        "",
+        &format!("{:.2} ms", time.measured_median_ms),
+    );
+}
