@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 /// Typeface and size of text; the classes that drawings use.
 const STYLE: &str = "text{font:11px system-ui,sans-serif;fill:#343a40}.faint{fill:#868e96}.small{font-size:9px}\
-.end{text-anchor:end}.middle{text-anchor:middle}.light{fill:#fff}.strong{font-weight:600}";
+.end{text-anchor:end}.middle{text-anchor:middle}.light{fill:#fff}.strong{font-weight:600}\
+.halo{paint-order:stroke;stroke:#fff;stroke-width:3px}";
 
 /// A rectangle, in pixels.
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +112,7 @@ impl Svg {
         ));
     }
 
-    /// A line of text; classes are `faint`, `small`, `strong`, `light`, `end`, `middle`.
+    /// A line of text; classes are `faint`, `small`, `strong`, `light`, `halo`, `end`, `middle`.
     pub fn text(&mut self, (x, y): (f64, f64), classes: &str, text: &str) {
         self.add(format_args!(r#"<text x="{x:.2}" y="{y:.2}" class="{classes}">{}</text>"#, escape(text)));
     }

@@ -7,6 +7,7 @@ use edge_moe_isa::arch::ArchConfig;
 use super::axes::{Frame, Ticks};
 use super::{GREY, Plot, WIDTH, arch_colour, paper};
 use crate::accelerator::{Accelerator, Run};
+use crate::report::TASK;
 use crate::sweep::Sweep;
 
 const HEIGHT: f64 = 320.0;
@@ -22,27 +23,37 @@ pub fn plot(accelerator: &Accelerator, sweep: &Sweep) -> Plot {
         &Ticks { steps: &[1.0], base: 2.0, label: &label },
         &Ticks { steps: &[1.0, 2.0, 5.0], base: 10.0, label: &cycles_label },
     );
+    busy_memory(&mut svg, &frame, sweep);
     for arch in [ArchConfig::edge(), ArchConfig::zcu102()] {
         curves(&mut svg, &frame, sweep, &arch);
         let runs = accelerator.runs.iter().filter(|run| run.arch == arch.name);
-        for Run { bytes_per_cycle, simulated, .. } in runs.filter(|run| run.program == crate::report::TASK) {
+        for Run { bytes_per_cycle, simulated, .. } in runs.filter(|run| run.program == TASK) {
             let at = frame.at((*bytes_per_cycle, simulated.cycles as f64));
             svg.mark(at, Mark::Diamond, 5.5, arch_colour(&arch.name), "simulated");
         }
     }
     Plot::new(
         "bandwidth",
+        "Cycles against bandwidth",
         "Estimated cycles at latencies of 16, 64 (thick) and 256 cycles; diamonds are simulated. Dashed: memory is \
          always busy. A core takes one row word of V weights a cycle, so that more than V bytes a cycle gain nothing.",
         svg,
     )
 }
 
+/// The bytes of a picture and task, which differ by less than a line's width.
+fn busy_memory(svg: &mut Svg, frame: &Frame, sweep: &Sweep) {
+    let programs = || sweep.points.iter().filter_map(|point| point.program(TASK));
+    let Some(bytes) = programs().map(|program| program.bytes).min() else { return };
+    let line = frame.power(bytes as f64, -1.0);
+    svg.dashed(&line, GREY, 1.0);
+    svg.text((line[1].0 - 14.0, line[1].1 - 8.0), "faint end", "memory is always busy");
+}
+
 fn curves(svg: &mut Svg, frame: &Frame, sweep: &Sweep, arch: &ArchConfig) {
     let point = sweep.point(arch.lanes, arch.vector);
-    let Some(program) = point.and_then(|point| point.program(crate::report::TASK)) else { return };
+    let Some(program) = point.and_then(|point| point.program(TASK)) else { return };
     let colour = arch_colour(&arch.name);
-    svg.dashed(&frame.power(program.bytes as f64, -1.0), GREY, 1.0);
     for &latency in &sweep.latencies {
         let curve = sweep.curve(program, latency);
         let points: Vec<(f64, f64)> =

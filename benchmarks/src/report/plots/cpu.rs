@@ -19,6 +19,7 @@ pub fn plot(cpu: &Cpu) -> Plot {
     }
     Plot::new(
         "cpu",
+        "Time on a processor",
         "Median time of a picture on the processor, and the tenth to the ninetieth percentile.",
         svg,
     )

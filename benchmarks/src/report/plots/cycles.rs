@@ -7,6 +7,7 @@ use super::axes::{Frame, Ticks};
 use super::{BLUE, INK, ORANGE, Plot, SKY, WIDTH, paper, trained};
 use crate::accelerator::{Accelerator, LATENCY, Run};
 use crate::quoted::System;
+use crate::report::TASK;
 use crate::sweep::{Point, Sweep};
 
 /// Bytes a cycle of the memories that are shown: those of `edge` and `zcu102`.
@@ -14,7 +15,7 @@ const BANDWIDTHS: [(u32, &str); 2] = [(32, SKY), (16, BLUE)];
 const HEIGHT: f64 = 400.0;
 
 pub fn plot(accelerator: &Accelerator, sweep: &Sweep, quoted: &[System]) -> Plot {
-    let runs: Vec<&Run> = trained(accelerator).filter(|run| run.program == crate::report::TASK).collect();
+    let runs: Vec<&Run> = trained(accelerator).filter(|run| run.program == TASK).collect();
     let macs = runs.first().map_or(0, |run| run.macs) as f64;
     let bytes = runs.first().map_or(0, |run| run.simulated.bytes()) as f64;
     let mut svg = paper(HEIGHT + 112.0);
@@ -29,7 +30,7 @@ pub fn plot(accelerator: &Accelerator, sweep: &Sweep, quoted: &[System]) -> Plot
     );
     let ideal = frame.power(macs, -1.0);
     svg.line(&ideal, INK, 1.5);
-    svg.text((ideal[1].0 - 6.0, ideal[1].1 - 12.0), "end", "products / multipliers");
+    svg.text((ideal[0].0 + 48.0, ideal[0].1 + 12.0), "", "limit: products / multipliers");
     for (bandwidth, colour) in BANDWIDTHS {
         let line = frame.power(bytes / f64::from(bandwidth), 0.0);
         svg.dashed(&line, colour, 1.2);
@@ -48,13 +49,14 @@ pub fn plot(accelerator: &Accelerator, sweep: &Sweep, quoted: &[System]) -> Plot
             INK,
             &format!("{}: {} cycles, simulated", run.arch, run.simulated.cycles),
         );
-        svg.text((at.0 - 10.0, at.1 + 14.0), "strong end", &run.arch);
+        svg.text((at.0 + 11.0, at.1 - 1.0), "strong halo", &run.arch);
     }
     legend(&mut svg);
     Plot::new(
         "cycles",
-        "Cycles of a picture and task. Discs and rings are the cycle model's estimates of P lanes of V multipliers, \
-         diamonds were simulated in RTL; squares are measurements by others on hardware, quoted, at their own \
+        "Cycles against multipliers",
+        "Discs and rings are the cycle model's estimates of P lanes of V multipliers, dark with the memory of `edge` (16 bytes \
+         a cycle), light with that of `zcu102` (32); diamonds were simulated in RTL; squares are measurements by others on hardware, quoted, at their own \
          clocks and with arithmetic of their own. The line is the limit of the multipliers, dashed lines that of a \
          memory which is always busy.",
         svg,
@@ -64,7 +66,7 @@ pub fn plot(accelerator: &Accelerator, sweep: &Sweep, quoted: &[System]) -> Plot
 fn points(svg: &mut Svg, frame: &Frame, sweep: &Sweep, (bandwidth, colour): (u32, &str)) {
     for point in &sweep.points {
         let Point { lanes, vector, .. } = point;
-        let program = point.program(crate::report::TASK);
+        let program = point.program(TASK);
         if let Some(cycles) = program.and_then(|program| sweep.cycles(program, LATENCY, bandwidth)) {
             let at = frame.at((point.multipliers().into(), cycles as f64));
             let mark = if point.has_rtl() { Mark::Disc } else { Mark::Ring };
@@ -77,7 +79,8 @@ fn quoted_point(svg: &mut Svg, frame: &Frame, system: &System) {
     let (Some(cycles), Some(units)) = (system.cycles(), system.units()) else { return };
     let at = frame.at((units.value, cycles));
     svg.mark(at, Mark::Square, 4.5, ORANGE, &format!("{}: {cycles:.0} cycles, quoted", system.name));
-    svg.text((at.0 + 9.0, at.1 + 4.0), "", &format!("{}, {}", system.name, system.device));
+    svg.text((at.0, at.1 - 9.0), "middle", &system.name);
+    svg.text((at.0, at.1 + 16.0), "faint small middle", &system.device);
 }
 
 fn legend(svg: &mut Svg) {

@@ -40,6 +40,7 @@ pub fn plot(all: &[Fidelity]) -> Plot {
     svg.legend((16.0, 22.0), &entries);
     Plot::new(
         "fidelity",
+        "Signal to noise by block",
         "Signal to quantisation noise of every tensor of a block, integer against float; the line joins the worst of \
          each block.",
         svg,

@@ -25,6 +25,7 @@ pub fn plot(accelerator: &Accelerator) -> Plot {
     }
     Plot::new(
         "kinds",
+        "Cycles by kind of layer",
         "Share of the simulated cycles by kind of layer, with all cycles of the run at the right. `tiny` runs another, \
          small network.",
         svg,

@@ -22,6 +22,7 @@ const BLUE: &str = "#0072b2";
 const SKY: &str = "#56b4e9";
 const GREEN: &str = "#009e73";
 const ORANGE: &str = "#d55e00";
+const PURPLE: &str = "#7a529a";
 const INK: &str = "#343a40";
 const GREY: &str = "#868e96";
 
@@ -29,15 +30,17 @@ const GREY: &str = "#868e96";
 pub struct Plot {
     /// Name of its file.
     pub file: String,
+    /// Name for people.
+    pub title: &'static str,
     /// What it shows.
-    pub caption: String,
+    pub caption: &'static str,
     /// The drawing.
     pub svg: String,
 }
 
 impl Plot {
-    fn new(name: &str, caption: &str, svg: Svg) -> Self {
-        Self { file: format!("{PREFIX}{name}.svg"), caption: caption.to_string(), svg: svg.finish() }
+    fn new(name: &str, title: &'static str, caption: &'static str, svg: Svg) -> Self {
+        Self { file: format!("{PREFIX}{name}.svg"), title, caption, svg: svg.finish() }
     }
 }
 
@@ -68,7 +71,7 @@ fn arch_colour(arch: &str) -> &'static str {
     match arch {
         "edge" => BLUE,
         "zcu102" => GREEN,
-        "ecp5-85" => ORANGE,
+        "ecp5-85" => PURPLE,
         _ => GREY,
     }
 }

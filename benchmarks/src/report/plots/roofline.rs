@@ -24,8 +24,10 @@ pub fn plot(accelerator: &Accelerator, quoted: &[System]) -> Plot {
         let (slope, ridge) = (frame.power(*bytes_per_cycle, 1.0), multipliers / bytes_per_cycle);
         let flat = frame.power(multipliers, 0.0);
         svg.line(&[slope[0], frame.at((ridge, multipliers)), flat[1]], colour, 1.5);
-        let text = format!("{arch}: {multipliers} × {bytes_per_cycle} B");
-        svg.text((flat[1].0 + 6.0, flat[1].1 + 4.0), "", &text);
+        let (x, y) = (flat[1].0 + 8.0, flat[1].1);
+        svg.text((x, y + 2.0), "strong", arch);
+        svg.text((x, y + 14.0), "faint small", &format!("{multipliers} multipliers"));
+        svg.text((x, y + 25.0), "faint small", &format!("{bytes_per_cycle} bytes a cycle"));
         for run in runs {
             let at =
                 frame.at(point(run.macs as f64, run.simulated.bytes() as f64, run.simulated.cycles as f64));
@@ -44,6 +46,7 @@ pub fn plot(accelerator: &Accelerator, quoted: &[System]) -> Plot {
     }
     Plot::new(
         "roofline",
+        "Roofline",
         "Whole pictures under the roof of each architecture: left of the ridge memory is the limit, right of it the \
          multipliers. Discs: one task; squares: all tasks at once. Cycles and bytes are simulated.",
         svg,
