@@ -137,6 +137,7 @@ pub type Simulate<'a> = dyn FnMut(&Arc<CompiledModel>, &Workload, usize) -> Resu
 
 /// Measures every named architecture. `simulate` is asked for every program of every model.
 pub fn measure(root: &Path, simulate: &mut Simulate<'_>) -> Result<Accelerator> {
+    let provenance = Provenance::now(root, &["verilator"]);
     let (small, trained) = (Workload::random(root)?, Workload::trained(root)?);
     let mut runs = Vec::new();
     for arch in ArchConfig::named() {
@@ -145,7 +146,7 @@ pub fn measure(root: &Path, simulate: &mut Simulate<'_>) -> Result<Accelerator> 
     }
     Ok(Accelerator {
         version: VERSION,
-        provenance: Provenance::now(root, &["verilator"]),
+        provenance,
         picture: PICTURE.to_string(),
         memory_latency: LATENCY,
         runs,

@@ -2,7 +2,7 @@
 //!
 //! Criterion has a folder for each bench, `target/criterion/GROUP/NAME/new`. What the contenders compute, and how
 //! well, is in `target/criterion/cpu-contenders.json`, which the bench writes: an array `contenders` of objects
-//! with a `name`, and whatever else is worth a column.
+//! with a `name` and whatever else is worth a column, and an array `left_out` of `name`, `group` and `why`.
 
 use std::path::{Path, PathBuf};
 
@@ -17,10 +17,11 @@ use crate::results::{self, VERSION};
 pub const NAME: &str = "cpu";
 /// What others are compared with.
 pub const BASE: &str = "software device";
-/// The benches of one picture on what computes the network.
-const CONTENDERS: &str = "cpu";
-/// The benches of the software device's ways through the instruction set.
-const PATHS: &str = "software-paths";
+/// The groups of benches: one picture by each contender on one core, by some of them on all cores, and by the
+/// software device with each instruction set. The first must be there.
+const GROUPS: [&str; 3] = [ONE_CORE, "cpu-threads", "software-paths"];
+/// The group of one picture by each contender on one core.
+pub const ONE_CORE: &str = "cpu";
 
 /// Times of one picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,12 +30,19 @@ pub struct Cpu {
     pub version: u32,
     /// Where and when the times were collected.
     pub provenance: Provenance,
-    /// What computes the network, the fastest first.
-    pub contenders: Vec<Time>,
-    /// The software device by instruction set, the fastest first; none if that was not measured.
-    pub software_paths: Vec<Time>,
+    /// The groups that were measured.
+    pub groups: Vec<Group>,
     /// What the bench says of the contenders, as it says it; null if it says nothing.
     pub remarks: Value,
+}
+
+/// Benches that were measured one after another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// Name of the group.
+    pub name: String,
+    /// Its benches, the fastest first.
+    pub times: Vec<Time>,
 }
 
 /// Times of a bench, in milliseconds.
@@ -52,7 +60,7 @@ pub struct Time {
     pub measured_mad_ms: f64,
     /// Tenth and ninetieth percentile of the samples.
     pub measured_p10_p90_ms: [f64; 2],
-    /// Median over the median of the software device; none if that was not measured beside it.
+    /// Median over the median of the software device; none if that is not in the group.
     pub ratio_to_software_device: Option<f64>,
 }
 
@@ -89,38 +97,38 @@ struct Benchmark {
 
 /// Collects what criterion left in `target/criterion`.
 pub fn collect(root: &Path, criterion: &Path) -> Result<Cpu> {
-    let mut contenders = group(&criterion.join(CONTENDERS))?;
-    if contenders.is_empty() {
-        return Err(Error::input(criterion.join(CONTENDERS).display(), "holds no results of a bench")
+    let groups = GROUPS.map(|name| group(criterion, name)).into_iter().collect::<Result<Vec<_>>>()?;
+    if groups[0].times.is_empty() {
+        return Err(Error::input(criterion.join(ONE_CORE).display(), "holds no results of a bench")
             .hint("measure first: cargo bench --package edge-moe-benchmarks"));
-    }
-    let base = contenders.iter().find(|time| time.name == BASE).map(|time| time.measured_median_ms);
-    for time in &mut contenders {
-        time.ratio_to_software_device = base.map(|base| time.measured_median_ms / base);
     }
     let remarks = criterion.join("cpu-contenders.json");
     Ok(Cpu {
         version: VERSION,
         provenance: Provenance::now(root, &[]),
-        contenders,
-        software_paths: group(&criterion.join(PATHS))?,
+        groups: groups.into_iter().filter(|group| !group.times.is_empty()).collect(),
         remarks: if remarks.exists() { results::read(&remarks)? } else { Value::Null },
     })
 }
 
-/// The benches of a group, the fastest first; none if there is no such group.
-fn group(folder: &Path) -> Result<Vec<Time>> {
+/// The benches of a group; none if it was not measured.
+fn group(criterion: &Path, name: &str) -> Result<Group> {
+    let (folder, name) = (criterion.join(name), name.to_string());
     if !folder.exists() {
-        return Ok(Vec::new());
+        return Ok(Group { name, times: Vec::new() });
     }
-    let reading = |cause| Error::reading(folder, cause);
+    let reading = |cause| Error::reading(&folder, cause);
     let entries =
         folder.read_dir().map_err(reading)?.collect::<std::io::Result<Vec<_>>>().map_err(reading)?;
     let folders = entries.iter().map(|entry| entry.path().join("new"));
     let benches = folders.filter(|folder| folder.join("benchmark.json").exists());
     let mut times = benches.map(|folder| time(&folder)).collect::<Result<Vec<_>>>()?;
     times.sort_by(|a, b| a.measured_median_ms.total_cmp(&b.measured_median_ms));
-    Ok(times)
+    let base = times.iter().find(|time| time.name == BASE).map(|time| time.measured_median_ms);
+    for time in &mut times {
+        time.ratio_to_software_device = base.map(|base| time.measured_median_ms / base);
+    }
+    Ok(Group { name, times })
 }
 
 fn time(folder: &Path) -> Result<Time> {
@@ -191,12 +199,15 @@ mod tests {
         std::fs::write(criterion.join("cpu-contenders.json"), r#"{"contenders": [{"name": "tract"}]}"#)
             .unwrap();
         let cpu = collect(&results::root(), criterion).unwrap();
-        let names: Vec<&str> = cpu.contenders.iter().map(|time| time.name.as_str()).collect();
+        let groups: Vec<&str> = cpu.groups.iter().map(|group| group.name.as_str()).collect();
+        assert_eq!(groups, ["cpu", "software-paths"]);
+        let times = &cpu.groups[0].times;
+        let names: Vec<&str> = times.iter().map(|time| time.name.as_str()).collect();
         assert_eq!(names, [BASE, "tract"]);
-        assert_eq!(cpu.contenders[1].ratio_to_software_device, Some(2.5));
-        assert_eq!(cpu.contenders[1].measured_median_interval_ms, [9.0, 11.0]);
-        assert_eq!(cpu.contenders[1].measured_p10_p90_ms, [3.0, 5.0]);
-        assert_eq!(cpu.software_paths[0].ratio_to_software_device, None);
+        assert_eq!(times[1].ratio_to_software_device, Some(2.5));
+        assert_eq!(times[1].measured_median_interval_ms, [9.0, 11.0]);
+        assert_eq!(times[1].measured_p10_p90_ms, [3.0, 5.0]);
+        assert_eq!(cpu.groups[1].times[0].ratio_to_software_device, None);
         assert_eq!(cpu.remarks["contenders"][0]["name"], "tract");
     }
 

@@ -153,6 +153,7 @@ fn grid() -> impl Iterator<Item = ArchConfig> {
 
 /// Estimates the whole grid.
 pub fn measure(root: &Path) -> Result<Sweep> {
+    let provenance = Provenance::now(root, &[]);
     let workload = Workload::trained(root)?;
     let (mut points, mut refused) = (Vec::new(), Vec::new());
     for arch in grid() {
@@ -164,7 +165,7 @@ pub fn measure(root: &Path) -> Result<Sweep> {
     }
     Ok(Sweep {
         version: VERSION,
-        provenance: Provenance::now(root, &[]),
+        provenance,
         picture: PICTURE.to_string(),
         model: workload.name,
         latencies: LATENCIES.to_vec(),

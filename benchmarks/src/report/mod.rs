@@ -68,7 +68,7 @@ pub fn write(root: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpu::Time;
+    use crate::cpu::{Group, Time};
     use crate::provenance::{Machine, Provenance};
 
     #[test]
@@ -127,14 +127,17 @@ mod tests {
                 machine: Machine { cpu: "Some CPU".into(), threads: 2, system: "Some system".into() },
                 versions: BTreeMap::from([("rustc".to_string(), "rustc 1.0".to_string())]),
             },
-            contenders: vec![time("software device", 10.0), time("tract", 25.0)],
-            software_paths: vec![time("avx2", 10.0)],
+            groups: vec![
+                Group { name: "cpu".into(), times: vec![time("software device", 10.0), time("tract", 25.0)] },
+                Group { name: "software-paths".into(), times: vec![time("avx2", 10.0)] },
+            ],
             remarks: serde_json::json!({
                 "machine": "ignored",
                 "contenders": [
                     {"name": "tract", "version": "0.22", "computes": "f32", "error": {"max": 0.5}},
                     {"name": "software device", "computes": "8-bit weights", "class_map_agreement": 0.998},
                 ],
+                "left_out": [{"group": "cpu", "name": "onnxruntime int8", "why": "not installed"}],
             }),
         }
     }
@@ -151,7 +154,9 @@ mod tests {
         );
         assert!(page.contains("| tract |  | f32 | 0.5 | 0.22 |"), "{page}");
         assert!(page.contains("| `cpu` | 2026-01-02 | 0123456789ab | Some CPU, 2 threads | Some system |"));
-        let without = Cpu { remarks: serde_json::Value::Null, software_paths: Vec::new(), ..cpu() };
+        assert!(page.contains("- Left out: onnxruntime int8 of `cpu`: not installed\n"), "{page}");
+        assert!(page.contains("The software device by instruction set"), "{page}");
+        let without = Cpu { remarks: serde_json::Value::Null, ..cpu() };
         let page = render(&Results { cpu: Some(without), ..empty() }).remove("docs/benchmarks.md").unwrap();
         assert!(!page.contains("contender | class"));
     }

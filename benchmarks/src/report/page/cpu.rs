@@ -5,30 +5,35 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::{cell, image, section};
-use crate::cpu::{Cpu, Time};
+use crate::cpu::{Cpu, Group, ONE_CORE, Time};
 use crate::report::markdown::table;
 use crate::report::plots::Plot;
 
 pub fn cpu(cpu: Option<&Cpu>, plots: &[Plot]) -> String {
     section("On a processor", cpu, |cpu| {
-        let mut text = format!(
-            "The same picture and network, measured on {}, {} threads.\n\n{}\n{}",
-            cpu.provenance.machine.cpu,
-            cpu.provenance.machine.threads,
-            times_table("contender", &cpu.contenders),
-            image(plots, "cpu"),
-        );
-        text += &remarks(&cpu.remarks);
-        if !cpu.software_paths.is_empty() {
-            let paths = times_table("instructions", &cpu.software_paths);
-            text +=
-                &format!("### The software device by instruction set\n\nThe same bytes by each.\n\n{paths}");
-        }
-        text
+        let machine = &cpu.provenance.machine;
+        let groups: String = cpu.groups.iter().map(|group| group_text(group, plots)).collect();
+        format!(
+            "A picture of the same network, measured on {}, {} threads.\n\n{groups}{}{}",
+            machine.cpu,
+            machine.threads,
+            remarks(&cpu.remarks),
+            left_out(&cpu.remarks),
+        )
     })
 }
 
-fn times_table(what: &str, times: &[Time]) -> String {
+fn group_text(group: &Group, plots: &[Plot]) -> String {
+    let (what, plot) = match group.name.as_str() {
+        ONE_CORE => ("On one core", image(plots, "cpu")),
+        "cpu-threads" => ("On all cores", String::new()),
+        "software-paths" => ("The software device by instruction set; the bytes are the same", String::new()),
+        name => (name, String::new()),
+    };
+    format!("{what}:\n\n{}\n{plot}", times_table(&group.times))
+}
+
+fn times_table(times: &[Time]) -> String {
     let range = |[low, high]: [f64; 2]| format!("{low:.2} … {high:.2}");
     let related = times.iter().any(|time| time.ratio_to_software_device.is_some());
     let row = |time: &Time| {
@@ -42,7 +47,7 @@ fn times_table(what: &str, times: &[Time]) -> String {
         row.extend(time.ratio_to_software_device.map(|ratio| format!("{ratio:.2}")));
         row
     };
-    let mut head = vec![what, "median, ms", "95 % interval", "median deviation", "10th … 90th percentile"];
+    let mut head = vec!["bench", "median, ms", "95 % interval", "median deviation", "10th … 90th percentile"];
     head.extend(related.then_some("× software device"));
     table(&head, 1, &times.iter().map(row).collect::<Vec<_>>())
 }
@@ -75,6 +80,15 @@ fn remarks(remarks: &Value) -> String {
         "What they compute, and how near to the float reference:\n\n{}\n",
         table(&head, head.len(), &rows)
     )
+}
+
+/// What the bench could not run, and why.
+fn left_out(remarks: &Value) -> String {
+    let text = |entry: &Value| {
+        let part = |key: &str| entry.get(key).map_or(String::new(), cell);
+        format!("- Left out: {} of `{}`: {}\n", part("name"), part("group"), part("why"))
+    };
+    remarks["left_out"].as_array().into_iter().flatten().map(text).collect()
 }
 
 /// The values of nested objects by joined names.

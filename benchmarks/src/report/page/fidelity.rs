@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::{cell, image, section};
-use crate::fidelity::{Fidelity, TaskScores};
+use crate::fidelity::{Fidelity, Kernels, TaskScores};
 use crate::report::markdown::{percent, table};
 use crate::report::plots::Plot;
 
@@ -17,7 +17,7 @@ pub fn fidelity(all: &[Fidelity], plots: &[Plot]) -> String {
             scores_table(all),
             image(plots, "fidelity"),
             sqnr_table(all),
-            all.iter().map(details).collect::<String>()
+            all.iter().map(sets_table).collect::<String>() + &kernels(all)
         )
     })
 }
@@ -87,12 +87,20 @@ fn median(values: &[f64]) -> Option<f64> {
     }
 }
 
-/// Expert sets by block, and the kernels by themselves.
-fn details(fidelity: &Fidelity) -> String {
-    let kernels = &fidelity.kernels;
-    let tables = [("GELU", &kernels.gelu), ("Softmax", &kernels.softmax), ("LayerNorm", &kernels.layer_norm)];
-    let kernels: String = tables.iter().map(|(name, rows)| free_table(name, rows)).collect();
-    format!("### {}\n\n{}{kernels}", fidelity.title(), sets_table(fidelity))
+/// The kernels by themselves; they are the same in every run that the same sources made.
+fn kernels(all: &[Fidelity]) -> String {
+    let mut different: Vec<&Fidelity> = Vec::new();
+    for fidelity in all {
+        if !different.iter().any(|other| other.kernels == fidelity.kernels) {
+            different.push(fidelity);
+        }
+    }
+    let text = |fidelity: &&Fidelity| {
+        let Kernels { gelu, softmax, layer_norm } = &fidelity.kernels;
+        let tables = [("GELU", gelu), ("Softmax", softmax), ("LayerNorm", layer_norm)];
+        tables.iter().map(|(name, rows)| free_table(name, rows)).collect::<String>()
+    };
+    format!("### Kernels by themselves\n\n{}", different.iter().map(text).collect::<String>())
 }
 
 fn sets_table(fidelity: &Fidelity) -> String {
@@ -112,7 +120,7 @@ fn sets_table(fidelity: &Fidelity) -> String {
     let names: Vec<String> = blocks.iter().map(|block| format!("block {block}")).collect();
     let head: Vec<&str> = ["task"].into_iter().chain(names.iter().map(String::as_str)).collect();
     let rows: Vec<Vec<String>> = tasks.iter().map(row).collect();
-    format!("Tokens whose set of experts changes:\n\n{}\n", table(&head, 1, &rows))
+    format!("Tokens whose set of experts changes, {}:\n\n{}\n", fidelity.title(), table(&head, 1, &rows))
 }
 
 /// Rows of values with names of their own.

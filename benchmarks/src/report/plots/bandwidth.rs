@@ -47,7 +47,7 @@ fn busy_memory(svg: &mut Svg, frame: &Frame, sweep: &Sweep) {
     let Some(bytes) = programs().map(|program| program.bytes).min() else { return };
     let line = frame.power(bytes as f64, -1.0);
     svg.dashed(&line, GREY, 1.0);
-    svg.text((line[1].0 - 14.0, line[1].1 - 8.0), "faint end", "memory is always busy");
+    svg.text((line[1].0 - 26.0, line[1].1 - 8.0), "faint end", "memory is always busy");
 }
 
 fn curves(svg: &mut Svg, frame: &Frame, sweep: &Sweep, arch: &ArchConfig) {

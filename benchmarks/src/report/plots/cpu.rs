@@ -3,24 +3,25 @@
 use edge_moe::profile::svg::{Area, Svg};
 
 use super::{BLUE, GREEN, INK, Plot, WIDTH, paper};
-use crate::cpu::{BASE, Cpu, Time};
+use crate::cpu::{BASE, Group, Time};
 
 const LEFT: f64 = 150.0;
 const RIGHT: f64 = 110.0;
 const TOP: f64 = 14.0;
 const ROW: f64 = 28.0;
 
-pub fn plot(cpu: &Cpu) -> Plot {
-    let mut svg = paper(TOP + ROW * cpu.contenders.len() as f64 + 10.0);
-    let most = cpu.contenders.iter().map(|time| time.measured_p10_p90_ms[1]).fold(0.0, f64::max);
+/// A group of benches that is not empty.
+pub fn plot(group: &Group) -> Plot {
+    let mut svg = paper(TOP + ROW * group.times.len() as f64 + 10.0);
+    let most = group.times.iter().map(|time| time.measured_p10_p90_ms[1]).fold(0.0, f64::max);
     let scale = (WIDTH - LEFT - RIGHT) / most;
-    for (index, time) in cpu.contenders.iter().enumerate() {
+    for (index, time) in group.times.iter().enumerate() {
         row(&mut svg, time, TOP + ROW * index as f64, scale);
     }
     Plot::new(
         "cpu",
         "Time on a processor",
-        "Median time of a picture on the processor, and the tenth to the ninetieth percentile.",
+        "Median time of a picture and task on one core, and the tenth to the ninetieth percentile.",
         svg,
     )
 }

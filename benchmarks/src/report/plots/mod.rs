@@ -12,6 +12,7 @@ use edge_moe::profile::svg::{Area, Svg};
 
 use super::Results;
 use crate::accelerator::{Accelerator, Run};
+use crate::cpu::ONE_CORE;
 
 /// How names of their files begin.
 pub const PREFIX: &str = "benchmarks-";
@@ -54,7 +55,8 @@ pub fn plots(results: &Results) -> Vec<Plot> {
     if let (Some(accelerator), Some(sweep)) = (accelerator, sweep) {
         plots.extend([cycles::plot(accelerator, sweep, quoted), bandwidth::plot(accelerator, sweep)]);
     }
-    plots.extend(cpu.as_ref().map(cpu::plot));
+    let groups = cpu.iter().flat_map(|cpu| &cpu.groups);
+    plots.extend(groups.filter(|group| group.name == ONE_CORE).map(cpu::plot));
     plots.extend((!fidelity.is_empty()).then(|| fidelity::plot(fidelity)));
     plots
 }
