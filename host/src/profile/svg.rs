@@ -163,4 +163,14 @@ mod tests {
         );
         assert!(text.starts_with("<svg ") && text.ends_with("</svg>\n"));
     }
+
+    #[test]
+    fn marks_stand_around_their_point() {
+        let mut svg = Svg::new(10.0, 10.0);
+        svg.mark((5.0, 4.0), Mark::Square, 1.0, "#000", "");
+        svg.mark((5.0, 4.0), Mark::Ring, 2.0, "#00f", "here");
+        let text = svg.finish();
+        assert!(text.contains(r##"points="4.00,3.00 6.00,3.00 6.00,5.00 4.00,5.00" fill="#000""##));
+        assert!(text.contains(r##"r="2" fill="#fff" stroke="#00f" stroke-width="1.5"><title>here</title>"##));
+    }
 }
