@@ -4,7 +4,8 @@
 # make test-long  the same with many more seeds
 # make verify the RTL against the software device: three models at edge and zcu102, 10000 random programs
 # make lint   formatting, clippy, rustdoc
-# make bench  software device against float reference; simulation speed of the lanes
+# make bench  measure: benches, the RTL of every architecture, the design space; into benchmarks/results
+# make bench-report  render benchmarks/results into docs/benchmarks.md
 # make lint-rtl  Verilator's lint of every unit of every architecture
 # make docs   bring the generated parts of docs/ up to date
 #
@@ -19,7 +20,7 @@ DEVICE  ?= software
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 APT  := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
-.PHONY: run test test-long verify lint lint-rtl bench docs setup setup-rtl
+.PHONY: run test test-long verify lint lint-rtl bench bench-report docs setup setup-rtl
 
 # The RTL as a device needs Verilator.
 SIM := $(if $(filter rtl,$(DEVICE)),--features sim)
@@ -64,9 +65,15 @@ lint-rtl: setup-rtl
 	done
 
 bench: setup-rtl
-	cargo bench --package edge-moe --package edge-moe-hdl
+	cargo bench --package edge-moe --package edge-moe-hdl --package edge-moe-benchmarks
+	for results in cpu accelerator sweep; do \
+		cargo run --release --package edge-moe-benchmarks --features sim -- $$results || exit 1; \
+	done
 
-docs: setup
+bench-report: setup
+	cargo run --release --package edge-moe-benchmarks -- report
+
+docs: setup bench-report
 	UPDATE_DOCS=1 cargo test --package edge-moe-isa --test docs
 
 setup:

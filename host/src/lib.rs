@@ -1,7 +1,7 @@
 //! Host side of the Edge-MoE accelerator: from a trained multi-task
 //! mixture-of-experts vision transformer and a picture to task outputs.
 
-mod atomic_file;
+pub mod atomic_file;
 pub mod compile;
 pub mod compiled;
 pub mod device;

@@ -4,12 +4,12 @@ use edge_moe_isa::descriptor::Operation;
 use edge_moe_isa::registers::Activity;
 use edge_moe_isa::trace::DescriptorTrace;
 use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::work::Work;
 
 /// What a layer is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Patches to tokens.

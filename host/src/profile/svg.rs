@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 /// Typeface and size of text; the classes that drawings use.
 const STYLE: &str = "text{font:11px system-ui,sans-serif;fill:#343a40}.faint{fill:#868e96}.small{font-size:9px}\
-.end{text-anchor:end}.middle{text-anchor:middle}.light{fill:#fff}.strong{font-weight:600}";
+.end{text-anchor:end}.middle{text-anchor:middle}.light{fill:#fff}.strong{font-weight:600}\
+.halo{paint-order:stroke;stroke:#fff;stroke-width:3px}";
 
 /// A rectangle, in pixels.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +18,19 @@ pub struct Area {
     pub width: f64,
     /// Height.
     pub height: f64,
+}
+
+/// The shape of a point in a plot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// A filled circle.
+    Disc,
+    /// A circle.
+    Ring,
+    /// A filled square on its corner.
+    Diamond,
+    /// A filled square.
+    Square,
 }
 
 /// A drawing in progress.
@@ -51,14 +65,54 @@ impl Svg {
 
     /// A line through some points.
     pub fn line(&mut self, points: &[(f64, f64)], stroke: &str, width: f64) {
+        self.polyline(points, stroke, width, "");
+    }
+
+    /// A dashed line through some points.
+    pub fn dashed(&mut self, points: &[(f64, f64)], stroke: &str, width: f64) {
+        self.polyline(points, stroke, width, r#" stroke-dasharray="6 4""#);
+    }
+
+    fn polyline(&mut self, points: &[(f64, f64)], stroke: &str, width: f64, dashes: &str) {
         let points: Vec<String> = points.iter().map(|(x, y)| format!("{x:.2},{y:.2}")).collect();
         self.add(format_args!(
-            r#"<polyline points="{}" fill="none" stroke="{stroke}" stroke-width="{width}"/>"#,
+            r#"<polyline points="{}" fill="none" stroke="{stroke}" stroke-width="{width}"{dashes}/>"#,
             points.join(" ")
         ));
     }
 
-    /// A line of text; classes are `faint`, `small`, `strong`, `light`, `end`, `middle`.
+    /// A point of a plot.
+    pub fn mark(&mut self, (x, y): (f64, f64), mark: Mark, radius: f64, colour: &str, title: &str) {
+        let title = title_of(title);
+        match mark {
+            Mark::Disc => self.add(format_args!(
+                r##"<circle cx="{x:.2}" cy="{y:.2}" r="{radius}" fill="{colour}" stroke="#fff">{title}</circle>"##
+            )),
+            Mark::Ring => self.add(format_args!(
+                r##"<circle cx="{x:.2}" cy="{y:.2}" r="{radius}" fill="#fff" stroke="{colour}" stroke-width="1.5">{title}</circle>"##
+            )),
+            Mark::Diamond => self.corners([(0.0, -1.3), (1.3, 0.0), (0.0, 1.3), (-1.3, 0.0)], (x, y), radius, colour, &title),
+            Mark::Square => self.corners([(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)], (x, y), radius, colour, &title),
+        }
+    }
+
+    fn corners(
+        &mut self,
+        corners: [(f64, f64); 4],
+        (x, y): (f64, f64),
+        radius: f64,
+        colour: &str,
+        title: &str,
+    ) {
+        let points =
+            corners.map(|(right, down)| format!("{:.2},{:.2}", x + radius * right, y + radius * down));
+        self.add(format_args!(
+            r##"<polygon points="{}" fill="{colour}" stroke="#fff">{title}</polygon>"##,
+            points.join(" ")
+        ));
+    }
+
+    /// A line of text; classes are `faint`, `small`, `strong`, `light`, `halo`, `end`, `middle`.
     pub fn text(&mut self, (x, y): (f64, f64), classes: &str, text: &str) {
         self.add(format_args!(r#"<text x="{x:.2}" y="{y:.2}" class="{classes}">{}</text>"#, escape(text)));
     }
@@ -108,5 +162,15 @@ mod tests {
             text.contains(r#"<text x="1.00" y="2.00" class="faint">a &lt; b &amp; &quot;c&quot;</text>"#)
         );
         assert!(text.starts_with("<svg ") && text.ends_with("</svg>\n"));
+    }
+
+    #[test]
+    fn marks_stand_around_their_point() {
+        let mut svg = Svg::new(10.0, 10.0);
+        svg.mark((5.0, 4.0), Mark::Square, 1.0, "#000", "");
+        svg.mark((5.0, 4.0), Mark::Ring, 2.0, "#00f", "here");
+        let text = svg.finish();
+        assert!(text.contains(r##"points="4.00,3.00 6.00,3.00 6.00,5.00 4.00,5.00" fill="#000""##));
+        assert!(text.contains(r##"r="2" fill="#fff" stroke="#00f" stroke-width="1.5"><title>here</title>"##));
     }
 }

@@ -84,7 +84,7 @@ fn step(range: f64, parts: f64) -> f64 {
 }
 
 /// A number of cycles for an axis.
-fn cycles_label(cycles: f64) -> String {
+pub fn cycles_label(cycles: f64) -> String {
     match cycles {
         c if c >= 1e6 => format!("{} M", (c / 1e4).round() / 100.0),
         c if c >= 1e3 => format!("{} k", (c / 10.0).round() / 100.0),
