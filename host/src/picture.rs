@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use image::imageops::FilterType;
 use image::{Rgb, RgbImage};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView};
 
 use crate::{Error, Result};
 
@@ -65,14 +65,11 @@ pub fn patches(picture: &RgbImage, patch: usize) -> Array2<u8> {
         width.is_multiple_of(patch) && height.is_multiple_of(patch),
         "patch size {patch} does not divide {width}x{height}"
     );
-    let across = width / patch;
-    let count = across * (height / patch);
-    Array2::from_shape_fn((count, 3 * patch * patch), |(index, element)| {
-        let channel = element / (patch * patch);
-        let (row, column) = (element / patch % patch, element % patch);
-        let (y, x) = (index / across * patch + row, index % across * patch + column);
-        picture.get_pixel(x as u32, y as u32)[channel]
-    })
+    let (down, across) = (height / patch, width / patch);
+    let pixels = ArrayView::from_shape((down, patch, across, patch, 3), picture.as_raw());
+    let patches = pixels.expect("a picture has three values a pixel").permuted_axes([0, 2, 4, 1, 3]);
+    let values = patches.as_standard_layout().into_owned();
+    values.into_shape_with_order((down * across, 3 * patch * patch)).expect("as many values as before")
 }
 
 /// The pictures of a directory in order of name: every file with a picture's

@@ -109,7 +109,10 @@ impl<D: Device> Runtime<D> {
         let config = &self.model.card().config;
         let fitted = picture::fit(picture, config.image_width as u32, config.image_height as u32);
         let patches = picture::patches(&fitted, config.patch);
-        let bytes: Vec<u8> = patches.iter().flat_map(|&value| i16::from(value).to_le_bytes()).collect();
+        let mut bytes = vec![0; 2 * patches.len()];
+        for (bytes, &value) in bytes.as_chunks_mut().0.iter_mut().zip(&patches) {
+            *bytes = i16::from(value).to_le_bytes();
+        }
         self.device.write_memory(self.model.manifest().input.address, &bytes)
     }
 

@@ -4,7 +4,7 @@
 //! instructions of its path: whatever is inlined into `compute` is, so all of it must be.
 
 use edge_moe_kernels::dot::query_operand;
-use edge_moe_kernels::fixed::{Requantise, round_shift, saturate, saturate16};
+use edge_moe_kernels::fixed::{ACTIVATION_BITS, Requantise, round_shift, saturate, saturate16};
 use edge_moe_kernels::gelu::gelu;
 use edge_moe_kernels::layer_norm::{ChannelNorm, layer_norm};
 use edge_moe_kernels::softmax::softmax;
@@ -46,9 +46,14 @@ impl Computation for Finish<'_> {
 
     #[inline(always)]
     fn compute(self) {
-        let parameters = self.multipliers.iter().zip(self.constants);
-        for ((result, &sum), (&multiplier, &constant)) in self.results.iter_mut().zip(self.sums).zip(parameters) {
-            *result = saturate((sum * multiplier + constant) >> self.shift, self.bits) as i16;
+        let Self { sums, multipliers, constants, shift, bits, results } = self;
+        let sums = sums.iter().zip(multipliers.iter().zip(constants));
+        let scaled = sums.map(|(&sum, (&multiplier, &constant))| (sum * multiplier + constant) >> shift);
+        // Most layers give 16 bits, which the CPU knows how to saturate.
+        if bits == ACTIVATION_BITS {
+            results.iter_mut().zip(scaled).for_each(|(result, scaled)| *result = saturate16(scaled));
+        } else {
+            results.iter_mut().zip(scaled).for_each(|(result, scaled)| *result = saturate(scaled, bits) as i16);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! An activation is 256·high + low. With 128 added to the high byte both are unsigned, so that each takes
 //! one `vpdpbusd` with the signed weights; the sums are then 2^15·Σ weights too large.
 
+use std::arch::asm;
 use std::arch::x86_64::*;
 
 use edge_moe_kernels::{gelu, softmax, tables};
@@ -168,8 +169,7 @@ impl WeightTile<'_> {
         let start = first * self.rows.stride;
         let ahead = if self.next.is_empty() { 0 } else { size_of::<Line>() };
         for line in 0..self.used {
-            // SAFETY: a prefetch changes nothing, wherever it points.
-            unsafe { _mm_prefetch::<_MM_HINT_T1>(self.next.as_ptr().wrapping_add(line * ahead).cast()) };
+            _mm_prefetch::<_MM_HINT_T0>(self.next.as_ptr().wrapping_add(line * ahead).cast());
             // SAFETY: line `line` of each panel, and four bytes of each row, by the contract.
             unsafe {
                 let weights: [__m512i; N] =
@@ -222,7 +222,7 @@ impl PairTile<'_> {
                     for row in 0..R {
                         let pair = broadcast(rows.as_ptr().add(row * self.stride + 2 * line).cast());
                         for n in 0..N {
-                            acc[row][n] = _mm512_dpwssd_epi32(acc[row][n], pair, values[n]);
+                            multiply_pairs(&mut acc[row][n], pair, values[n]);
                         }
                     }
                 }
@@ -238,6 +238,22 @@ impl PairTile<'_> {
                 store(sums, totals);
             }
         }
+    }
+}
+
+/// `vpdpwssd` as one instruction: of its intrinsic the compiler makes a product and a sum.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vnni")]
+fn multiply_pairs(sums: &mut __m512i, pair: __m512i, values: __m512i) {
+    // SAFETY: changes the one register that it names.
+    unsafe {
+        asm!(
+            "vpdpwssd {sums}, {values}, {pair}",
+            sums = inout(zmm_reg) *sums,
+            values = in(zmm_reg) values,
+            pair = in(zmm_reg) pair,
+            options(pure, nomem, nostack, preserves_flags),
+        );
     }
 }
 
