@@ -14,6 +14,7 @@ mod execute;
 mod layer;
 mod rows;
 mod simd;
+mod sums;
 mod vectorised;
 
 use std::sync::Arc;

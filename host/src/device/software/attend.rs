@@ -4,8 +4,8 @@ use edge_moe_isa::descriptor::Attention;
 use edge_moe_kernels::softmax::ContextScale;
 
 use super::rows::{Scratch, room};
-use super::simd::Path;
 use super::simd::panel::{self, Line, ROWS};
+use super::simd::{Panels, Path};
 use super::vectorised::{FinishAlike, TakeQuery};
 
 /// Queries whose sums are computed before they are finished.
@@ -29,10 +29,10 @@ impl Head<'_> {
     pub fn attend<P: Path>(&self, path: P, first: usize, scratch: &mut Scratch, context: &mut [i16]) {
         let (tokens, width) = (usize::from(self.attention.tokens), usize::from(self.attention.head_channels));
         let (key_lines, value_lines) = (panel::lines(2 * width), panel::lines(2 * tokens));
-        let key_panels = tokens.div_ceil(ROWS) * key_lines;
-        let Scratch { panels, sums, operands, logits, .. } = scratch;
-        let panels = room(panels, key_panels + width.div_ceil(ROWS) * value_lines);
-        let (keys, values) = panels.split_at_mut(key_panels);
+        let (key_panels, value_panels) = (tokens.div_ceil(ROWS), width.div_ceil(ROWS));
+        let Scratch { panels, sums, queries, probabilities, logits, .. } = scratch;
+        let panels = room(panels, key_panels * key_lines + value_panels * value_lines);
+        let (keys, values) = panels.split_at_mut(key_panels * key_lines);
         pack(path, keys, key_lines, tokens, |token| &self.keys[token * self.channels..][..width]);
         pack(path, values, value_lines, width, |channel| &self.values[channel * self.padded_tokens..][..tokens]);
         let logits = room(logits, tokens);
@@ -40,37 +40,38 @@ impl Head<'_> {
             let first = first + block * BLOCK_QUERIES;
             let count = context.len() / width;
             let stride = 2 * key_lines;
-            let queries = room(operands, count * stride);
+            let queries = room(queries, count * stride);
             for (index, operands) in queries.chunks_mut(stride).enumerate() {
                 let query = &self.queries[(first + index) * self.channels..][..width];
                 path.vectorise(TakeQuery { query, operands });
             }
-            let sums_of_row = keys.len() / key_lines * ROWS;
-            let logit_sums = room(sums, count * sums_of_row);
-            path.pairs(keys, key_lines, queries, stride, logit_sums);
+            let multiply = |first: usize, count: usize, sums: &mut [i32]| {
+                path.pairs(Panels { lines: keys, stride: key_lines, first, count }, queries, stride, sums);
+            };
             let stride = 2 * value_lines;
-            let weights = room(operands, count * stride);
+            let probabilities = room(probabilities, count * stride);
             let mut scales = [(0, 0); BLOCK_QUERIES];
-            let rows = logit_sums.chunks(sums_of_row).zip(weights.chunks_mut(stride));
-            for (scale, (sums, operands)) in scales.iter_mut().zip(rows) {
+            sums.of_rows((count, key_panels * ROWS), width.div_ceil(2), multiply, |row, sums| {
                 path.vectorise(FinishAlike {
                     sums,
                     multiplier: self.attention.logit_multiplier.into(),
                     shift: self.attention.logit_shift.into(),
                     results: logits,
                 });
-                let sum = path.weigh(logits, operands);
+                let sum = path.weigh(logits, &mut probabilities[row * stride..][..tokens]);
                 let Attention { context_multiplier, context_shift, .. } = *self.attention;
                 let context = ContextScale::new(context_multiplier, context_shift.into(), sum);
-                *scale = (context.multiplier().into(), context.shift());
-            }
-            let sums_of_row = values.len() / value_lines * ROWS;
-            let sums = room(sums, count * sums_of_row);
-            path.pairs(values, value_lines, weights, stride, sums);
-            let rows = sums.chunks(sums_of_row).zip(context.chunks_mut(width));
-            for ((sums, context), (multiplier, shift)) in rows.zip(scales) {
-                path.vectorise(FinishAlike { sums, multiplier, shift, results: context });
-            }
+                scales[row] = (context.multiplier(), context.shift());
+            });
+            let multiply = |first: usize, count: usize, sums: &mut [i32]| {
+                let values = Panels { lines: values, stride: value_lines, first, count };
+                path.pairs(values, probabilities, stride, sums);
+            };
+            sums.of_rows((count, value_panels * ROWS), tokens.div_ceil(2), multiply, |row, sums| {
+                let (multiplier, shift) = scales[row];
+                let results = &mut context[row * width..][..width];
+                path.vectorise(FinishAlike { sums, multiplier, shift, results });
+            });
         }
     }
 }

@@ -6,8 +6,8 @@ use edge_moe_isa::packing::{PARAMETER_BYTES, PackedLinear, Parameter};
 use edge_moe_kernels::fixed::Requantise;
 
 use super::rows::{Activations, Scratch, room};
-use super::simd::Path;
 use super::simd::panel::{self, ROWS};
+use super::simd::{BLOCK_LINES, Panels, Path};
 use super::vectorised::Finish;
 
 /// Most channels of a group: four panels.
@@ -46,55 +46,66 @@ impl Layer<'_> {
         (results, stride): (&mut [i16], usize),
     ) {
         let lines = panel::lines(self.packed.inputs);
+        let panels = channels.len().div_ceil(ROWS);
         self.pack(path, channels.clone(), lines, scratch);
-        let sums_of_row = channels.len().next_multiple_of(ROWS);
-        let panels = sums_of_row / ROWS * lines;
+        let Scratch { panels: packed, starts, sums, multipliers, constants, .. } = scratch;
+        let packed = &packed[..panels * lines];
         for (block, results) in results.chunks_mut(BLOCK_ROWS * stride).enumerate() {
             let start = block * BLOCK_ROWS;
             let rows = input.rows(start..input.count().min(start + BLOCK_ROWS));
-            let sums = room(&mut scratch.sums, rows.count * sums_of_row);
-            path.weights(&scratch.panels[..panels], lines, self.packed.inputs, rows, self.after(&channels), sums);
-            for (sums, results) in sums.chunks(sums_of_row).zip(results.chunks_mut(stride)) {
-                let results = &mut results[..channels.len()];
-                path.vectorise(Finish {
-                    sums,
-                    multipliers: &scratch.multipliers,
-                    constants: &scratch.constants,
-                    shift: self.scale.shift,
-                    bits: self.bits,
-                    results,
-                });
+            let multiply = |first: usize, count: usize, sums: &mut [i32]| {
+                let starts = &starts[first / BLOCK_LINES * panels..][..panels];
+                let panels = Panels { lines: packed, stride: lines, first, count };
+                path.weights(panels, starts, rows, self.after(&channels), sums);
+            };
+            let used = self.packed.inputs.div_ceil(4);
+            sums.of_rows((rows.count, panels * ROWS), used, multiply, |row, sums| {
+                let results = &mut results[row * stride..][..channels.len()];
+                let (shift, bits) = (self.scale.shift, self.bits);
+                path.vectorise(Finish { sums, multipliers, constants, shift, bits, results });
                 if let Some(fraction_bits) = self.gelu_bits {
                     path.gelu(results, fraction_bits);
                 }
-            }
+            });
         }
     }
 
     /// Packs the rows of some channels, and sets how their sums are requantised.
     fn pack<P: Path>(&self, path: P, channels: Range<usize>, lines: usize, scratch: &mut Scratch) {
-        let Scratch { panels, multipliers, constants, .. } = scratch;
-        let panels = room(panels, channels.len().div_ceil(ROWS) * lines);
+        let Scratch { panels, starts, row_starts, multipliers, constants, .. } = scratch;
+        let count = channels.len().div_ceil(ROWS);
+        let panels = room(panels, count * lines);
+        let blocks = lines.div_ceil(BLOCK_LINES);
+        let (starts, row_starts) = (room(starts, blocks * count), room(row_starts, blocks));
         multipliers.clear();
         constants.clear();
-        for (panel, first) in panels.chunks_mut(lines).zip(channels.clone().step_by(ROWS)) {
+        let mut channels = self.channels(channels);
+        for (index, panel) in panels.chunks_mut(lines).enumerate() {
             let mut rows: [&[u8]; ROWS] = [&[]; ROWS];
-            let rows = &mut rows[..ROWS.min(channels.end - first)];
-            for (channel, row) in (first..).zip(rows.iter_mut()) {
-                let (group, lane) = (channel / self.packed.lanes, channel % self.packed.lanes);
-                let group = &self.bytes[group * self.packed.group_bytes()..][..self.packed.group_bytes()];
-                let (weights, parameters) = group.split_at(self.packed.lanes * self.packed.inputs);
-                *row = &weights[lane * self.packed.inputs..][..self.packed.inputs];
-                let parameter = Parameter::decode_unsigned(&parameters[lane * PARAMETER_BYTES..]);
-                multipliers.push(parameter.multiplier.into());
+            let mut filled = 0;
+            for (slot, (row, parameter)) in rows.iter_mut().zip(&mut channels) {
+                *slot = row;
+                filled += 1;
+                multipliers.push(parameter.multiplier);
                 constants.push(self.constant(parameter.bias));
             }
-            path.pack(rows, panel);
-            let constants = constants.iter_mut().zip(&*multipliers).skip(first - channels.start);
-            for ((constant, multiplier), excess) in constants.zip(path.excess(panel)) {
-                *constant -= excess * multiplier;
+            path.pack_weights(&rows[..filled], panel, row_starts);
+            for (starts, start) in starts.chunks_mut(count).zip(&*row_starts) {
+                starts[index] = *start;
             }
         }
+    }
+
+    /// Weights and parameter of some channels.
+    fn channels(&self, channels: Range<usize>) -> impl Iterator<Item = (&[u8], Parameter)> {
+        let PackedLinear { lanes, inputs, .. } = self.packed;
+        let groups = self.bytes.chunks_exact(self.packed.group_bytes()).skip(channels.start / lanes);
+        let rows = groups.flat_map(move |group| {
+            let (rows, parameters) = group.split_at(lanes * inputs);
+            rows.chunks_exact(inputs).zip(parameters.chunks_exact(PARAMETER_BYTES))
+        });
+        let rows = rows.skip(channels.start % lanes).take(channels.len());
+        rows.map(|(row, record)| (row, Parameter::decode_unsigned(record)))
     }
 
     /// As many bytes as some channels have, after them: what will be packed next, in this layer or the one

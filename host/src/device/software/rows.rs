@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::simd::panel::Line;
-use super::simd::{Path, ROW_BYTES, Rows};
+use super::simd::{Path, PerRow, ROW_BYTES, Rows};
+use super::sums::Sums;
 use super::vectorised::Split;
 
 /// Rows are padded to a multiple of this: an AMX tile of activations.
@@ -68,17 +69,19 @@ pub fn room<T: Copy + Default>(buffer: &mut Vec<T>, count: usize) -> &mut [T] {
 /// What one thread computes with.
 #[derive(Default)]
 pub struct Scratch {
-    /// Packed rows of weights, keys or values.
+    /// Packed rows of weights, or of keys and then values.
     pub panels: Vec<Line>,
-    /// Sums of a block of rows.
-    pub sums: Vec<i64>,
+    /// What sums begin with: block by block of the panels, panel by panel; and those of one panel.
+    pub starts: Vec<PerRow>,
+    pub row_starts: Vec<PerRow>,
+    pub sums: Sums,
     /// Per channel: the multiplier, and what is added before the shift.
-    pub multipliers: Vec<i64>,
+    pub multipliers: Vec<i32>,
     pub constants: Vec<i64>,
     /// Tokens of an expert and their hidden values.
     pub input: Activations,
     pub hidden: Vec<i16>,
-    /// Queries or probabilities.
-    pub operands: Vec<i16>,
+    pub queries: Vec<i16>,
+    pub probabilities: Vec<i16>,
     pub logits: Vec<i16>,
 }

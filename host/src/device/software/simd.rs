@@ -81,6 +81,45 @@ impl fmt::Display for Simd {
 /// Bytes of a row of weights or activations in a buffer are a multiple of this: a row of an AMX tile.
 pub const ROW_BYTES: usize = 64;
 
+/// Lines of a panel that are multiplied at a time. Sums of that many fit 32 bits: 448 weights times s16,
+/// 2^7·2^15·448 < 2^31, or 224 9-bit operands times s16, 2^8·2^15·224 < 2^31. Whole rows of AMX tiles.
+pub const BLOCK_LINES: usize = 112;
+
+/// One number per row of a panel.
+pub type PerRow = [i32; panel::ROWS];
+
+/// Some panels of rows, and which of their lines are multiplied: at most [`BLOCK_LINES`].
+#[derive(Clone, Copy)]
+pub struct Panels<'a> {
+    /// Panel after panel.
+    pub lines: &'a [Line],
+    /// Lines of one panel.
+    pub stride: usize,
+    /// The first line that is multiplied.
+    pub first: usize,
+    /// How many are.
+    pub count: usize,
+}
+
+impl Panels<'_> {
+    /// Number of panels.
+    fn panels(&self) -> usize {
+        self.lines.len() / self.stride
+    }
+
+    /// The lines of one panel.
+    fn panel(&self, index: usize) -> &[Line] {
+        &self.lines[index * self.stride + self.first..][..self.count]
+    }
+
+    /// Checks that every line is there, and one sum for each of `rows` rows and each channel.
+    fn check(&self, rows: usize, sums: &[i32]) {
+        assert!(self.first + self.count <= self.stride && self.count <= BLOCK_LINES);
+        assert_eq!(self.lines.len(), self.panels() * self.stride, "whole panels");
+        assert_eq!(sums.len(), rows * self.panels() * panel::ROWS, "one sum per row and channel");
+    }
+}
+
 /// Rows of s16 activations as a path multiplies them, rows one after another. Values beyond a row's end are
 /// zero up to `stride`.
 #[derive(Clone, Copy)]
@@ -107,7 +146,7 @@ pub trait Computation {
     fn compute(self) -> Self::Output;
 }
 
-/// One way to multiply. `sums` always holds one row of `16 · panels` sums per row of activations.
+/// One way to multiply. `sums` holds one row of `16 · panels` sums per row of activations.
 pub trait Path: Copy + Send + Sync {
     /// Does [`weights`](Self::weights) take activations split in bytes?
     const SPLIT: bool;
@@ -129,34 +168,17 @@ pub trait Path: Copy + Send + Sync {
     /// Fills a panel with up to sixteen rows of equal length; what they leave of it becomes zero.
     fn pack(self, rows: &[&[u8]], panel: &mut [Line]);
 
-    /// By how much each row's sums are too large if activations are split: `weights` then takes
-    /// `activation + 2^15`, so that it is 2^15 times the sum of the weights.
-    fn excess(self, _panel: &[Line]) -> [i64; panel::ROWS] {
-        [0; panel::ROWS]
+    /// The same for s8 weights. `starts`, one for each [`BLOCK_LINES`] lines, becomes what the sums of the
+    /// block begin with: zero, or what makes up for split activations.
+    fn pack_weights(self, rows: &[&[u8]], panel: &mut [Line], starts: &mut [PerRow]) {
+        self.pack(rows, panel);
+        starts.fill(PerRow::default());
     }
 
-    /// Sums of s8 weights times s16 activations: panels of `lines` lines, `inputs` weights a row. `next` is
-    /// what will be packed next; a path may ask for it meanwhile.
-    fn weights(
-        self,
-        panels: &[Line],
-        lines: usize,
-        inputs: usize,
-        rows: Rows<'_>,
-        next: &[u8],
-        sums: &mut [i64],
-    );
+    /// Sums of s8 weights times s16 activations, on top of `starts`, one per panel. `next` is what will be
+    /// packed next; a path may ask for it meanwhile.
+    fn weights(self, panels: Panels<'_>, starts: &[PerRow], rows: Rows<'_>, next: &[u8], sums: &mut [i32]);
 
-    /// Sums of s16 values (panels of `lines` lines, two values each) times 9-bit operands in `rows`,
-    /// `stride` values a row.
-    fn pairs(self, panels: &[Line], lines: usize, rows: &[i16], stride: usize, sums: &mut [i64]);
-}
-
-/// What the arguments of [`Path::weights`] and [`Path::pairs`] have in common: number of panels, after
-/// checking that every row and panel lies inside its buffer.
-fn panels_of(panels: &[Line], lines: usize, rows: usize, sums: &[i64]) -> usize {
-    let count = panels.len() / lines;
-    assert_eq!(panels.len(), count * lines, "whole panels");
-    assert_eq!(sums.len(), rows * count * panel::ROWS, "one sum per row and channel");
-    count
+    /// Sums of s16 values, two a line, times 9-bit operands in `rows`, `stride` values a row.
+    fn pairs(self, panels: Panels<'_>, rows: &[i16], stride: usize, sums: &mut [i32]);
 }

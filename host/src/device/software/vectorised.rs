@@ -10,6 +10,7 @@ use edge_moe_kernels::layer_norm::{ChannelNorm, layer_norm};
 use edge_moe_kernels::softmax::softmax;
 
 use super::simd::Computation;
+use super::sums::RowSums;
 
 /// Splits activations in low byte and high byte + 128.
 pub struct Split<'a> {
@@ -33,8 +34,8 @@ impl Computation for Split<'_> {
 /// `sat_bits((sum·multiplier + constant) >> shift)`, channel by channel:
 /// [`Requantise::apply`] with bias and rounding in the constant.
 pub struct Finish<'a> {
-    pub sums: &'a [i64],
-    pub multipliers: &'a [i64],
+    pub sums: RowSums<'a>,
+    pub multipliers: &'a [i32],
     pub constants: &'a [i64],
     pub shift: u32,
     pub bits: u32,
@@ -46,9 +47,22 @@ impl Computation for Finish<'_> {
 
     #[inline(always)]
     fn compute(self) {
-        let Self { sums, multipliers, constants, shift, bits, results } = self;
+        match self.sums {
+            RowSums::Narrow(sums) => self.each(sums),
+            RowSums::Wide(sums) => self.each(sums),
+        }
+    }
+}
+
+impl Finish<'_> {
+    #[inline(always)]
+    fn each<S: Copy + Into<i64>>(self, sums: &[S]) {
+        let Self { multipliers, constants, shift, bits, results, .. } = self;
         let sums = sums.iter().zip(multipliers.iter().zip(constants));
-        let scaled = sums.map(|(&sum, (&multiplier, &constant))| (sum * multiplier + constant) >> shift);
+        let scaled = sums.map(|(&sum, (&multiplier, &constant))| {
+            let sum: i64 = sum.into();
+            (sum * i64::from(multiplier) + constant) >> shift
+        });
         // Most layers give 16 bits, which the CPU knows how to saturate.
         if bits == ACTIVATION_BITS {
             results.iter_mut().zip(scaled).for_each(|(result, scaled)| *result = saturate16(scaled));
@@ -60,8 +74,8 @@ impl Computation for Finish<'_> {
 
 /// [`Requantise::apply`] with the same multiplier for all sums and no bias, to s16.
 pub struct FinishAlike<'a> {
-    pub sums: &'a [i64],
-    pub multiplier: i64,
+    pub sums: RowSums<'a>,
+    pub multiplier: i32,
     pub shift: u32,
     pub results: &'a mut [i16],
 }
@@ -71,8 +85,19 @@ impl Computation for FinishAlike<'_> {
 
     #[inline(always)]
     fn compute(self) {
-        for (result, &sum) in self.results.iter_mut().zip(self.sums) {
-            *result = saturate16(round_shift(sum * self.multiplier, self.shift));
+        match self.sums {
+            RowSums::Narrow(sums) => self.each(sums),
+            RowSums::Wide(sums) => self.each(sums),
+        }
+    }
+}
+
+impl FinishAlike<'_> {
+    #[inline(always)]
+    fn each<S: Copy + Into<i64>>(self, sums: &[S]) {
+        for (result, &sum) in self.results.iter_mut().zip(sums) {
+            let sum: i64 = sum.into();
+            *result = saturate16(round_shift(sum * i64::from(self.multiplier), self.shift));
         }
     }
 }

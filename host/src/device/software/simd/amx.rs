@@ -8,7 +8,7 @@ use std::arch::asm;
 use std::arch::x86_64::__cpuid_count;
 
 use super::panel::{Line, ROWS};
-use super::{Avx512, Computation, Path, ROW_BYTES, Rows, panels_of};
+use super::{Avx512, Computation, Panels, Path, PerRow, ROW_BYTES, Rows};
 
 /// Proof that the CPU has AMX int8 and AVX-512, and that the system lets this process use them.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +25,28 @@ const PANELS: usize = 2;
 /// Lines that a tile holds.
 const TILE_LINES: usize = 16;
 
-/// Sums of one tile: low and high bytes of the activations with each of two panels.
-type Sums = [[[[i32; ROWS]; TILE_ROWS]; 2]; PANELS];
+/// Sums of one tile: low and high bytes of the activations with one panel, then with the other.
+type Sums = [[PerRow; TILE_ROWS]; 2 * PANELS];
+
+/// `start + low + 256·high`, wrapping.
+struct Join<'a> {
+    start: &'a PerRow,
+    low: &'a PerRow,
+    high: &'a PerRow,
+    sums: &'a mut PerRow,
+}
+
+impl Computation for Join<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn compute(self) {
+        let parts = self.low.iter().zip(self.high);
+        for ((sum, &start), (&low, &high)) in self.sums.iter_mut().zip(self.start).zip(parts) {
+            *sum = start.wrapping_add(low).wrapping_add(high.wrapping_shl(8));
+        }
+    }
+}
 
 impl Amx {
     /// The path, if CPU and system have it.
@@ -71,42 +91,41 @@ impl Path for Amx {
         self.0.pack(rows, panel);
     }
 
-    fn excess(self, panel: &[Line]) -> [i64; ROWS] {
-        self.0.excess(panel)
+    fn pack_weights(self, rows: &[&[u8]], panel: &mut [Line], starts: &mut [PerRow]) {
+        self.0.pack_weights(rows, panel, starts);
     }
 
-    fn weights(
-        self,
-        panels: &[Line],
-        lines: usize,
-        inputs: usize,
-        rows: Rows<'_>,
-        _: &[u8],
-        sums: &mut [i64],
-    ) {
-        let count = panels_of(panels, lines, rows.count, sums);
-        let steps = inputs.div_ceil(ROW_BYTES);
+    fn weights(self, panels: Panels<'_>, starts: &[PerRow], rows: Rows<'_>, _: &[u8], sums: &mut [i32]) {
+        panels.check(rows.count, sums);
+        let count = panels.panels();
+        let steps = panels.count.div_ceil(TILE_LINES);
         let bytes = rows.count.next_multiple_of(TILE_ROWS) * rows.stride;
-        assert!(steps * TILE_LINES <= lines && steps * ROW_BYTES <= rows.stride);
+        assert!(panels.first + steps * TILE_LINES <= panels.stride && starts.len() == count);
+        assert!(4 * (panels.first + steps * TILE_LINES) <= rows.stride && steps > 0);
         assert!(bytes <= rows.low.len() && bytes <= rows.high.len());
-        let mut tile: Sums = [[[[0; ROWS]; TILE_ROWS]; 2]; PANELS];
+        let mut tile: Sums = [[[0; ROWS]; TILE_ROWS]; 2 * PANELS];
         // SAFETY: `self` exists. Rows exist up to a whole tile, panels and rows up to a whole step; where
         // there is no second panel the first is taken twice.
         unsafe {
             configure();
-            for first in (0..rows.count).step_by(TILE_ROWS) {
-                let start = first * rows.stride;
-                let activations = [rows.low.as_ptr().add(start), rows.high.as_ptr().add(start)];
+            for row in (0..rows.count).step_by(TILE_ROWS) {
+                let start = row * rows.stride + 4 * panels.first;
                 for panel in (0..count).step_by(PANELS) {
-                    let second = (panel + 1).min(count - 1);
-                    let operands = [panel, second].map(|panel| panels.as_ptr().add(panel * lines));
-                    multiply(activations[0], activations[1], rows.stride, operands[0], operands[1], steps, &mut tile);
-                    for row in 0..TILE_ROWS.min(rows.count - first) {
-                        let sums = &mut sums[((first + row) * count + panel) * ROWS..];
-                        for (sums, [low, high]) in sums.chunks_mut(ROWS).zip(&tile).take(count - panel) {
-                            for (sum, (&low, &high)) in sums.iter_mut().zip(low[row].iter().zip(&high[row])) {
-                                *sum = (i64::from(high) << 8) + i64::from(low);
-                            }
+                    let line = |panel: usize| panels.lines.as_ptr().add(panel * panels.stride + panels.first);
+                    let operands = Operands {
+                        low: rows.low.as_ptr().add(start),
+                        high: rows.high.as_ptr().add(start),
+                        stride: rows.stride,
+                        first: line(panel),
+                        second: line((panel + 1).min(count - 1)),
+                        steps,
+                    };
+                    multiply(&operands, &mut tile);
+                    let rows_left = TILE_ROWS.min(rows.count - row);
+                    for (r, sums) in sums.chunks_mut(count * ROWS).skip(row).take(rows_left).enumerate() {
+                        let sums = sums[panel * ROWS..].as_chunks_mut::<ROWS>().0.iter_mut();
+                        for ((sums, start), tile) in sums.zip(&starts[panel..]).zip(tile.as_chunks::<2>().0) {
+                            self.0.vectorise(Join { start, low: &tile[0][r], high: &tile[1][r], sums });
                         }
                     }
                 }
@@ -115,8 +134,8 @@ impl Path for Amx {
         }
     }
 
-    fn pairs(self, panels: &[Line], lines: usize, rows: &[i16], stride: usize, sums: &mut [i64]) {
-        self.0.pairs(panels, lines, rows, stride, sums);
+    fn pairs(self, panels: Panels<'_>, rows: &[i16], stride: usize, sums: &mut [i32]) {
+        self.0.pairs(panels, rows, stride, sums);
     }
 }
 
@@ -147,21 +166,26 @@ unsafe fn release() {
     unsafe { asm!("tilerelease", options(nostack, nomem)) };
 }
 
-/// Multiplies 16 rows of activations (low and high bytes, `stride` bytes a row) with two panels.
-///
-/// # Safety
-/// The tile registers are configured; `steps` times 64 bytes of 16 rows and 16 lines of each panel exist;
-/// `steps` is not zero.
-#[inline(never)]
-unsafe extern "C" fn multiply(
+/// What a tile multiplies.
+#[repr(C)]
+struct Operands {
+    /// Low and high bytes of 16 rows of activations, `stride` bytes a row.
     low: *const u8,
     high: *const u8,
     stride: usize,
+    /// Two panels of weights.
     first: *const Line,
     second: *const Line,
+    /// 64 bytes of each row, 16 lines of each panel.
     steps: usize,
-    sums: &mut Sums,
-) {
+}
+
+/// Multiplies 16 rows of activations with two panels.
+///
+/// # Safety
+/// The tile registers are configured; what `operands` names exists, and its steps are not zero.
+#[inline(never)]
+unsafe extern "C" fn multiply(operands: &Operands, sums: &mut Sums) {
     // SAFETY: reads what the contract names, writes the four kilobytes of `sums`.
     unsafe {
         asm!(
@@ -188,13 +212,13 @@ unsafe extern "C" fn multiply(
             "tilestored [{sums} + {line}*1 + 1024], tmm1",
             "tilestored [{sums} + {line}*1 + 2048], tmm2",
             "tilestored [{sums} + {line}*1 + 3072], tmm3",
-            low = inout(reg) low => _,
-            high = inout(reg) high => _,
-            stride = in(reg) stride,
-            first = inout(reg) first => _,
-            second = inout(reg) second => _,
+            low = inout(reg) operands.low => _,
+            high = inout(reg) operands.high => _,
+            stride = in(reg) operands.stride,
+            first = inout(reg) operands.first => _,
+            second = inout(reg) operands.second => _,
             line = in(reg) size_of::<Line>(),
-            steps = inout(reg) steps => _,
+            steps = inout(reg) operands.steps => _,
             sums = in(reg) sums,
             out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
             out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,

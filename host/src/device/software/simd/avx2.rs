@@ -3,17 +3,11 @@
 use std::arch::x86_64::*;
 
 use super::panel::{Line, ROWS};
-use super::{Computation, Path, Portable, Rows, panels_of};
+use super::{Computation, Panels, Path, PerRow, Portable, Rows};
 
 /// Proof that the CPU has AVX2.
 #[derive(Clone, Copy, Debug)]
 pub struct Avx2(());
-
-/// Lines whose sums of weights times activations fit 32 bits: a sum takes two products a line,
-/// 2 · 2^7 · 2^15 · 255 < 2^31.
-const WEIGHT_BLOCK: usize = 255;
-/// The same for 9-bit operands: 2 · 2^8 · 2^15 · 127 < 2^31.
-const PAIR_BLOCK: usize = 127;
 
 impl Avx2 {
     /// The path, if the CPU has it.
@@ -26,11 +20,11 @@ impl Path for Avx2 {
     const SPLIT: bool = false;
 
     fn vectorise<C: Computation>(self, computation: C) -> C::Output {
-        #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+        #[target_feature(enable = "avx2")]
         fn compiled<C: Computation>(computation: C) -> C::Output {
             computation.compute()
         }
-        // SAFETY: `self` exists, so the CPU has AVX2, and every CPU that has it has the others.
+        // SAFETY: `self` exists, so the CPU has AVX2.
         unsafe { compiled(computation) }
     }
 
@@ -38,149 +32,130 @@ impl Path for Avx2 {
         Portable.pack(rows, panel);
     }
 
-    fn weights(
-        self,
-        panels: &[Line],
-        lines: usize,
-        inputs: usize,
-        rows: Rows<'_>,
-        _: &[u8],
-        sums: &mut [i64],
-    ) {
-        let count = panels_of(panels, lines, rows.count, sums);
-        let used = inputs.div_ceil(4);
-        assert!(used <= lines && 4 * used <= rows.stride && rows.count * rows.stride <= rows.words.len());
-        let row_sums = count * ROWS;
-        for (panel_index, panel) in panels.chunks(lines).enumerate() {
+    fn weights(self, panels: Panels<'_>, starts: &[PerRow], rows: Rows<'_>, _: &[u8], sums: &mut [i32]) {
+        panels.check(rows.count, sums);
+        assert!(4 * (panels.first + panels.count) <= rows.stride);
+        assert!(rows.count * rows.stride <= rows.words.len());
+        let width = panels.panels() * ROWS;
+        for (index, start) in starts.iter().enumerate() {
+            let panel = panels.panel(index);
             let mut row = 0;
             while row < rows.count {
-                let values = &rows.words[row * rows.stride..];
-                let target = &mut sums[row * row_sums + panel_index * ROWS..];
-                // SAFETY: `self` exists; the slices hold as many rows of `stride` values and `row_sums` sums.
-                unsafe {
-                    if rows.count - row >= 2 {
-                        weights_tile::<2>(&panel[..used], values, rows.stride, target, row_sums);
-                    } else {
-                        weights_tile::<1>(&panel[..used], values, rows.stride, target, row_sums);
+                let values = &rows.words[row * rows.stride + 4 * panels.first..];
+                let sums = &mut sums[row * width + index * ROWS..];
+                // SAFETY: `self` exists; every row has four values a line.
+                row += unsafe {
+                    match rows.count - row {
+                        1 => weights_tile::<1>(panel, start, values, rows.stride, sums, width),
+                        _ => weights_tile::<2>(panel, start, values, rows.stride, sums, width),
                     }
-                }
-                row += 2;
+                };
             }
         }
     }
 
-    fn pairs(self, panels: &[Line], lines: usize, rows: &[i16], stride: usize, sums: &mut [i64]) {
+    fn pairs(self, panels: Panels<'_>, rows: &[i16], stride: usize, sums: &mut [i32]) {
         let count = rows.len() / stride;
-        let row_sums = panels_of(panels, lines, count, sums) * ROWS;
-        assert!(2 * lines <= stride);
-        for (panel_index, panel) in panels.chunks(lines).enumerate() {
+        panels.check(count, sums);
+        assert!(2 * (panels.first + panels.count) <= stride);
+        let width = panels.panels() * ROWS;
+        for index in 0..panels.panels() {
+            let panel = panels.panel(index);
             let mut row = 0;
             while row < count {
-                let target = &mut sums[row * row_sums + panel_index * ROWS..];
-                // SAFETY: `self` exists; the slices hold as many rows of `stride` values and `row_sums` sums.
-                unsafe {
-                    if count - row >= 4 {
-                        pairs_tile::<4>(panel, &rows[row * stride..], stride, target, row_sums);
-                        row += 4;
-                    } else {
-                        pairs_tile::<1>(panel, &rows[row * stride..], stride, target, row_sums);
-                        row += 1;
+                let values = &rows[row * stride + 2 * panels.first..];
+                let sums = &mut sums[row * width + index * ROWS..];
+                // SAFETY: `self` exists; every row has two values a line.
+                row += unsafe {
+                    match count - row {
+                        1..=3 => pairs_tile::<1>(panel, values, stride, sums, width),
+                        _ => pairs_tile::<4>(panel, values, stride, sums, width),
                     }
-                }
+                };
             }
         }
     }
 }
 
-/// Sums of one panel with `N` rows.
+/// Sums of one panel with `N` rows; returns `N`.
 ///
 /// # Safety
-/// Rows hold at least four values a line.
+/// Rows hold four values a line.
 #[target_feature(enable = "avx2")]
 unsafe fn weights_tile<const N: usize>(
     panel: &[Line],
+    start: &PerRow,
     rows: &[i16],
     stride: usize,
-    sums: &mut [i64],
-    row_sums: usize,
-) {
-    for row in 0..N {
-        sums[row * row_sums..][..ROWS].fill(0);
-    }
-    for (block, lines) in panel.chunks(WEIGHT_BLOCK).enumerate() {
-        // Four channels a vector, two sums a channel.
-        let mut acc = [[_mm256_setzero_si256(); 4]; N];
-        for (index, line) in lines.iter().enumerate() {
-            let at = 4 * (block * WEIGHT_BLOCK + index);
-            // SAFETY: four values of each row, by the contract; they need no alignment.
-            let values: [__m256i; N] = std::array::from_fn(|row| unsafe {
-                _mm256_set1_epi64x(rows.as_ptr().add(row * stride + at).cast::<i64>().read_unaligned())
-            });
-            for quarter in 0..4 {
-                // SAFETY: a line holds four times sixteen bytes.
-                let weights = unsafe { _mm_load_si128((&raw const line.0).cast::<__m128i>().add(quarter)) };
-                let weights = _mm256_cvtepi8_epi16(weights);
-                for row in 0..N {
-                    let products = _mm256_madd_epi16(weights, values[row]);
-                    acc[row][quarter] = _mm256_add_epi32(acc[row][quarter], products);
-                }
-            }
+    sums: &mut [i32],
+    width: usize,
+) -> usize {
+    // Four channels a vector, two sums a channel.
+    let mut acc = [[_mm256_setzero_si256(); 4]; N];
+    for (index, line) in panel.iter().enumerate() {
+        let mut values = [_mm256_setzero_si256(); N];
+        for (row, values) in values.iter_mut().enumerate() {
+            let at = row * stride + 4 * index;
+            // SAFETY: four values of the row, by the contract; they need no alignment.
+            *values = _mm256_set1_epi64x(unsafe { rows.as_ptr().add(at).cast::<i64>().read_unaligned() });
         }
-        for (row, acc) in acc.iter().enumerate() {
-            for (quarter, &acc) in acc.iter().enumerate() {
-                // SAFETY: the target holds eight sums of 32 bits.
-                let parts: [i32; 8] = unsafe { std::mem::transmute(acc) };
-                let sums = &mut sums[row * row_sums + 4 * quarter..][..4];
-                for (sum, parts) in sums.iter_mut().zip(parts.as_chunks::<2>().0) {
-                    *sum += i64::from(parts[0]) + i64::from(parts[1]);
-                }
+        for quarter in 0..4 {
+            // SAFETY: a line holds four times sixteen bytes.
+            let weights = unsafe { _mm_load_si128((&raw const line.0).cast::<__m128i>().add(quarter)) };
+            let weights = _mm256_cvtepi8_epi16(weights);
+            for row in 0..N {
+                let products = _mm256_madd_epi16(weights, values[row]);
+                acc[row][quarter] = _mm256_add_epi32(acc[row][quarter], products);
             }
         }
     }
+    for (row, acc) in acc.iter().enumerate() {
+        let quarters = sums[row * width..][..ROWS].as_chunks_mut::<4>().0.iter_mut();
+        for ((sums, start), &acc) in quarters.zip(start.as_chunks::<4>().0).zip(acc) {
+            // SAFETY: the target holds eight sums of 32 bits.
+            let parts: [i32; 8] = unsafe { std::mem::transmute(acc) };
+            for ((sum, start), parts) in sums.iter_mut().zip(start).zip(parts.as_chunks::<2>().0) {
+                *sum = start + parts[0] + parts[1];
+            }
+        }
+    }
+    N
 }
 
-/// Sums of one panel of pairs with `N` rows.
+/// Sums of one panel of pairs with `N` rows; returns `N`.
 ///
 /// # Safety
-/// Rows hold at least two values a line.
+/// Rows hold two values a line.
 #[target_feature(enable = "avx2")]
 unsafe fn pairs_tile<const N: usize>(
     panel: &[Line],
     rows: &[i16],
     stride: usize,
-    sums: &mut [i64],
-    row_sums: usize,
-) {
-    for row in 0..N {
-        sums[row * row_sums..][..ROWS].fill(0);
-    }
-    for (block, lines) in panel.chunks(PAIR_BLOCK).enumerate() {
-        let mut acc = [[_mm256_setzero_si256(); 2]; N];
-        for (index, line) in lines.iter().enumerate() {
-            let at = 2 * (block * PAIR_BLOCK + index);
-            // SAFETY: a line holds twice 32 bytes, aligned to 64.
-            let halves = unsafe {
-                let line = (&raw const line.0).cast::<__m256i>();
-                [_mm256_load_si256(line), _mm256_load_si256(line.add(1))]
-            };
-            for (row, acc) in acc.iter_mut().enumerate() {
-                // SAFETY: two values of the row, by the contract; they need no alignment.
-                let pair = unsafe { rows.as_ptr().add(row * stride + at).cast::<i32>().read_unaligned() };
-                let pair = _mm256_set1_epi32(pair);
-                for (acc, half) in acc.iter_mut().zip(halves) {
-                    *acc = _mm256_add_epi32(*acc, _mm256_madd_epi16(half, pair));
-                }
-            }
-        }
-        for (row, acc) in acc.iter().enumerate() {
-            for (half, &acc) in acc.iter().enumerate() {
-                // SAFETY: the target holds eight sums of 32 bits.
-                let parts: [i32; 8] = unsafe { std::mem::transmute(acc) };
-                let sums = &mut sums[row * row_sums + 8 * half..][..8];
-                for (sum, part) in sums.iter_mut().zip(parts) {
-                    *sum += i64::from(part);
-                }
+    sums: &mut [i32],
+    width: usize,
+) -> usize {
+    let mut acc = [[_mm256_setzero_si256(); 2]; N];
+    for (index, line) in panel.iter().enumerate() {
+        // SAFETY: a line holds twice 32 bytes, aligned to 64.
+        let halves = unsafe {
+            let line = (&raw const line.0).cast::<__m256i>();
+            [_mm256_load_si256(line), _mm256_load_si256(line.add(1))]
+        };
+        for (row, acc) in acc.iter_mut().enumerate() {
+            let at = row * stride + 2 * index;
+            // SAFETY: two values of the row, by the contract; they need no alignment.
+            let pair = _mm256_set1_epi32(unsafe { rows.as_ptr().add(at).cast::<i32>().read_unaligned() });
+            for (acc, half) in acc.iter_mut().zip(halves) {
+                *acc = _mm256_add_epi32(*acc, _mm256_madd_epi16(half, pair));
             }
         }
     }
+    for (row, acc) in acc.iter().enumerate() {
+        let halves = sums[row * width..][..ROWS].as_chunks_mut::<8>().0.iter_mut();
+        for (sums, &acc) in halves.zip(acc) {
+            // SAFETY: eight sums of 32 bits.
+            unsafe { _mm256_storeu_si256(sums.as_mut_ptr().cast(), acc) };
+        }
+    }
+    N
 }

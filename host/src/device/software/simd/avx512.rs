@@ -2,7 +2,8 @@
 //! 32 pairs of 16-bit values two by two.
 //!
 //! An activation is 256·high + low. With 128 added to the high byte both are unsigned, so that each takes
-//! one `vpdpbusd` with the signed weights; the sums are then 2^15·Σ weights too large.
+//! one `vpdpbusd` with the signed weights. The sum is then 2^15·Σ weights too large, which is taken off it at
+//! the start; sums wrap at 32 bits on the way and are right in the end, because the result fits.
 
 use std::arch::asm;
 use std::arch::x86_64::*;
@@ -11,7 +12,7 @@ use edge_moe_kernels::{gelu, softmax, tables};
 
 use super::super::vectorised::Gelu;
 use super::panel::{Line, ROWS};
-use super::{Computation, Path, Rows, panels_of};
+use super::{BLOCK_LINES, Computation, Panels, Path, PerRow, Rows};
 
 /// Proof that the CPU has AVX-512 F, BW, DQ, VL and VNNI.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +22,6 @@ pub struct Avx512(());
 const WEIGHT_TILE: (usize, usize) = (3, 4);
 /// The same for pairs, whose sums take one register each.
 const PAIR_TILE: (usize, usize) = (8, 3);
-/// Lines whose sums of pairs fit 32 bits: 2 · 2^8 · 2^15 · 127 < 2^31.
-const PAIR_BLOCK: usize = 127;
 
 impl Avx512 {
     /// The path, if the CPU has it.
@@ -64,80 +63,67 @@ impl Path for Avx512 {
     }
 
     fn pack(self, rows: &[&[u8]], panel: &mut [Line]) {
-        assert!(rows.len() <= ROWS && rows.iter().all(|row| row.len() <= 4 * panel.len()));
-        // SAFETY: `self` exists, and rows are no longer than the panel.
-        unsafe { transpose(rows, panel) }
-    }
-
-    fn excess(self, panel: &[Line]) -> [i64; ROWS] {
         // SAFETY: `self` exists.
-        unsafe { weight_sums(panel) }.map(|sum| sum << 15)
+        unsafe { transpose(rows, panel, |_, _| ()) };
     }
 
-    fn weights(
-        self,
-        panels: &[Line],
-        lines: usize,
-        inputs: usize,
-        rows: Rows<'_>,
-        next: &[u8],
-        sums: &mut [i64],
-    ) {
-        let count = panels_of(panels, lines, rows.count, sums);
-        let used = inputs.div_ceil(4);
+    fn pack_weights(self, rows: &[&[u8]], panel: &mut [Line], starts: &mut [PerRow]) {
+        starts.fill(PerRow::default());
+        // SAFETY: `self` exists.
+        unsafe { transpose_weights(rows, panel, starts) };
+    }
+
+    fn weights(self, panels: Panels<'_>, starts: &[PerRow], rows: Rows<'_>, next: &[u8], sums: &mut [i32]) {
+        panels.check(rows.count, sums);
         let bytes = rows.count * rows.stride;
-        assert!(used <= lines && 4 * used <= rows.stride);
+        assert!(4 * (panels.first + panels.count) <= rows.stride && starts.len() == panels.panels());
         assert!(bytes <= rows.low.len() && bytes <= rows.high.len());
         // Each tile asks for some of what comes next, so that memory and multipliers work at the same time.
-        let mut next = next.chunks(size_of::<Line>() * used);
-        for panel in (0..count).step_by(WEIGHT_TILE.1) {
-            let panels = &panels[panel * lines..];
+        let mut next = next.chunks(size_of::<Line>() * panels.count);
+        for panel in (0..panels.panels()).step_by(WEIGHT_TILE.1) {
             for row in (0..rows.count).step_by(WEIGHT_TILE.0) {
-                let next = next.next().unwrap_or_default();
-                let tile = WeightTile { panels, lines, used, rows, next, row_sums: count * ROWS };
-                let sums = &mut sums[row * count * ROWS + panel * ROWS..];
-                let size = (WEIGHT_TILE.0.min(rows.count - row), WEIGHT_TILE.1.min(count - panel));
+                let tile = WeightTile { panels, starts, rows, next: next.next().unwrap_or_default() };
+                let size = (WEIGHT_TILE.0.min(rows.count - row), WEIGHT_TILE.1.min(panels.panels() - panel));
                 // SAFETY: `self` exists; as many rows and panels are left as the tile has.
                 unsafe {
                     match size {
-                        (3, 4) => tile.sums::<3, 4>(row, sums),
-                        (3, 3) => tile.sums::<3, 3>(row, sums),
-                        (3, 2) => tile.sums::<3, 2>(row, sums),
-                        (3, _) => tile.sums::<3, 1>(row, sums),
-                        (2, 4) => tile.sums::<2, 4>(row, sums),
-                        (2, 3) => tile.sums::<2, 3>(row, sums),
-                        (2, 2) => tile.sums::<2, 2>(row, sums),
-                        (2, _) => tile.sums::<2, 1>(row, sums),
-                        (_, 4) => tile.sums::<1, 4>(row, sums),
-                        (_, 3) => tile.sums::<1, 3>(row, sums),
-                        (_, 2) => tile.sums::<1, 2>(row, sums),
-                        (_, _) => tile.sums::<1, 1>(row, sums),
+                        (3, 4) => tile.sums::<3, 4>(row, panel, sums),
+                        (3, 3) => tile.sums::<3, 3>(row, panel, sums),
+                        (3, 2) => tile.sums::<3, 2>(row, panel, sums),
+                        (3, _) => tile.sums::<3, 1>(row, panel, sums),
+                        (2, 4) => tile.sums::<2, 4>(row, panel, sums),
+                        (2, 3) => tile.sums::<2, 3>(row, panel, sums),
+                        (2, 2) => tile.sums::<2, 2>(row, panel, sums),
+                        (2, _) => tile.sums::<2, 1>(row, panel, sums),
+                        (_, 4) => tile.sums::<1, 4>(row, panel, sums),
+                        (_, 3) => tile.sums::<1, 3>(row, panel, sums),
+                        (_, 2) => tile.sums::<1, 2>(row, panel, sums),
+                        (_, _) => tile.sums::<1, 1>(row, panel, sums),
                     }
                 }
             }
         }
     }
 
-    fn pairs(self, panels: &[Line], lines: usize, rows: &[i16], stride: usize, sums: &mut [i64]) {
-        let row_count = rows.len() / stride;
-        let count = panels_of(panels, lines, row_count, sums);
-        assert!(2 * lines <= stride);
-        for panel in (0..count).step_by(PAIR_TILE.1) {
-            let tile = PairTile { panels: &panels[panel * lines..], lines, stride, row_sums: count * ROWS };
-            let width = PAIR_TILE.1.min(count - panel);
+    fn pairs(self, panels: Panels<'_>, rows: &[i16], stride: usize, sums: &mut [i32]) {
+        let count = rows.len() / stride;
+        panels.check(count, sums);
+        assert!(2 * (panels.first + panels.count) <= stride);
+        let tile = PairTile { panels, rows, stride };
+        for panel in (0..panels.panels()).step_by(PAIR_TILE.1) {
+            let width = PAIR_TILE.1.min(panels.panels() - panel);
             let mut row = 0;
-            while row < row_count {
-                let sums = &mut sums[row * count * ROWS + panel * ROWS..];
-                let (rows, whole) = (&rows[row * stride..], row_count - row >= PAIR_TILE.0);
+            while row < count {
+                let whole = count - row >= PAIR_TILE.0;
                 // SAFETY: `self` exists; as many rows and panels are left as the tile has.
                 unsafe {
                     match (whole, width) {
-                        (true, 3) => tile.sums::<8, 3>(rows, sums),
-                        (true, 2) => tile.sums::<8, 2>(rows, sums),
-                        (true, _) => tile.sums::<8, 1>(rows, sums),
-                        (false, 3) => tile.sums::<1, 3>(rows, sums),
-                        (false, 2) => tile.sums::<1, 2>(rows, sums),
-                        (false, _) => tile.sums::<1, 1>(rows, sums),
+                        (true, 3) => tile.sums::<8, 3>(row, panel, sums),
+                        (true, 2) => tile.sums::<8, 2>(row, panel, sums),
+                        (true, _) => tile.sums::<8, 1>(row, panel, sums),
+                        (false, 3) => tile.sums::<1, 3>(row, panel, sums),
+                        (false, 2) => tile.sums::<1, 2>(row, panel, sums),
+                        (false, _) => tile.sums::<1, 1>(row, panel, sums),
                     }
                 }
                 row += if whole { PAIR_TILE.0 } else { 1 };
@@ -146,96 +132,98 @@ impl Path for Avx512 {
     }
 }
 
-/// Some panels of weights, and the rows that they are multiplied with.
+/// Panels of weights, and the rows that they are multiplied with.
 struct WeightTile<'a> {
-    panels: &'a [Line],
-    lines: usize,
-    /// Lines that hold weights.
-    used: usize,
+    panels: Panels<'a>,
+    starts: &'a [PerRow],
     rows: Rows<'a>,
     /// Bytes to be asked for, a line at a time.
     next: &'a [u8],
-    row_sums: usize,
 }
 
 impl WeightTile<'_> {
-    /// Sums of `R` rows from `first` on with `N` panels.
+    /// Sums of `R` rows from `row` on with `N` panels from `panel` on.
     ///
     /// # Safety
-    /// There are `R` rows with `4·used` bytes each, and `N` panels.
+    /// These rows and panels exist, and rows have four bytes a line.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-    unsafe fn sums<const R: usize, const N: usize>(&self, first: usize, sums: &mut [i64]) {
+    unsafe fn sums<const R: usize, const N: usize>(&self, row: usize, panel: usize, sums: &mut [i32]) {
+        let Self { panels, starts, rows, next } = self;
         let (mut low, mut high) = ([[_mm512_setzero_si512(); N]; R], [[_mm512_setzero_si512(); N]; R]);
-        let start = first * self.rows.stride;
-        let ahead = if self.next.is_empty() { 0 } else { size_of::<Line>() };
-        for line in 0..self.used {
-            _mm_prefetch::<_MM_HINT_T0>(self.next.as_ptr().wrapping_add(line * ahead).cast());
-            // SAFETY: line `line` of each panel, and four bytes of each row, by the contract.
-            unsafe {
-                let weights: [__m512i; N] =
-                    std::array::from_fn(|n| load(self.panels.as_ptr().add(n * self.lines + line)));
-                for row in 0..R {
-                    let at = start + row * self.rows.stride + 4 * line;
-                    let (low_bytes, high_bytes) =
-                        (broadcast(self.rows.low.as_ptr().add(at)), broadcast(self.rows.high.as_ptr().add(at)));
-                    for n in 0..N {
-                        low[row][n] = _mm512_dpbusd_epi32(low[row][n], low_bytes, weights[n]);
-                        high[row][n] = _mm512_dpbusd_epi32(high[row][n], high_bytes, weights[n]);
-                    }
+        for low in &mut low {
+            for (low, start) in low.iter_mut().zip(&starts[panel..]) {
+                // SAFETY: sixteen numbers of four bytes.
+                *low = unsafe { _mm512_loadu_si512(start.as_ptr().cast()) };
+            }
+        }
+        let first_line = panel * panels.stride + panels.first;
+        let first_byte = row * rows.stride + 4 * panels.first;
+        let ahead = if next.is_empty() { 0 } else { size_of::<Line>() };
+        for line in 0..panels.count {
+            _mm_prefetch::<_MM_HINT_T0>(next.as_ptr().wrapping_add(line * ahead).cast());
+            let mut weights = [_mm512_setzero_si512(); N];
+            for (n, weights) in weights.iter_mut().enumerate() {
+                // SAFETY: the line exists, by the contract.
+                *weights = unsafe { load(panels.lines.as_ptr().add(first_line + n * panels.stride + line)) };
+            }
+            for row in 0..R {
+                let at = first_byte + row * rows.stride + 4 * line;
+                // SAFETY: four bytes of the row, by the contract.
+                let bytes = unsafe { [broadcast(rows.low.as_ptr().add(at)), broadcast(rows.high.as_ptr().add(at))] };
+                for n in 0..N {
+                    low[row][n] = _mm512_dpbusd_epi32(low[row][n], bytes[0], weights[n]);
+                    high[row][n] = _mm512_dpbusd_epi32(high[row][n], bytes[1], weights[n]);
                 }
             }
         }
-        for row in 0..R {
-            let sums = &mut sums[row * self.row_sums..][..N * ROWS];
-            for (sums, (&low, &high)) in sums.as_chunks_mut::<ROWS>().0.iter_mut().zip(low[row].iter().zip(&high[row])) {
-                let [low, high] = [low, high].map(|sums| widen(sums));
-                let halves = [0, 1].map(|half| _mm512_add_epi64(low[half], _mm512_slli_epi64(high[half], 8)));
-                store(sums, halves);
+        let width = panels.panels() * ROWS;
+        for r in 0..R {
+            let sums = &mut sums[(row + r) * width + panel * ROWS..][..N * ROWS];
+            for (n, sums) in sums.as_chunks_mut::<ROWS>().0.iter_mut().enumerate() {
+                store(sums, _mm512_add_epi32(low[r][n], _mm512_slli_epi32::<8>(high[r][n])));
             }
         }
     }
 }
 
-/// Some panels of pairs.
+/// Panels of pairs, and the rows that they are multiplied with.
 struct PairTile<'a> {
-    panels: &'a [Line],
-    lines: usize,
+    panels: Panels<'a>,
+    rows: &'a [i16],
     stride: usize,
-    row_sums: usize,
 }
 
 impl PairTile<'_> {
-    /// Sums of the first `R` rows with `N` panels.
+    /// Sums of `R` rows from `row` on with `N` panels from `panel` on.
     ///
     /// # Safety
-    /// There are `R` rows with `2·lines` values each, and `N` panels.
+    /// These rows and panels exist, and rows have two values a line.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-    unsafe fn sums<const R: usize, const N: usize>(&self, rows: &[i16], sums: &mut [i64]) {
-        let mut totals = [[[_mm512_setzero_si512(); 2]; N]; R];
-        for block in (0..self.lines).step_by(PAIR_BLOCK) {
-            let mut acc = [[_mm512_setzero_si512(); N]; R];
-            for line in block..self.lines.min(block + PAIR_BLOCK) {
-                // SAFETY: line `line` of each panel, and two values of each row, by the contract.
-                unsafe {
-                    let values: [__m512i; N] =
-                        std::array::from_fn(|n| load(self.panels.as_ptr().add(n * self.lines + line)));
-                    for row in 0..R {
-                        let pair = broadcast(rows.as_ptr().add(row * self.stride + 2 * line).cast());
-                        for n in 0..N {
-                            multiply_pairs(&mut acc[row][n], pair, values[n]);
-                        }
-                    }
+    unsafe fn sums<const R: usize, const N: usize>(&self, row: usize, panel: usize, sums: &mut [i32]) {
+        let Self { panels, rows, stride } = *self;
+        let mut acc = [[_mm512_setzero_si512(); N]; R];
+        let first_line = panel * panels.stride + panels.first;
+        let first_value = row * stride + 2 * panels.first;
+        for line in 0..panels.count {
+            let mut values = [_mm512_setzero_si512(); N];
+            for (n, values) in values.iter_mut().enumerate() {
+                // SAFETY: the line exists, by the contract.
+                *values = unsafe { load(panels.lines.as_ptr().add(first_line + n * panels.stride + line)) };
+            }
+            for (row, acc) in acc.iter_mut().enumerate() {
+                let at = first_value + row * stride + 2 * line;
+                // SAFETY: two values of the row, by the contract.
+                let pair = unsafe { broadcast(rows.as_ptr().add(at).cast()) };
+                for (acc, &values) in acc.iter_mut().zip(&values) {
+                    multiply_pairs(acc, pair, values);
                 }
             }
-            for (totals, acc) in totals.as_flattened_mut().iter_mut().zip(acc.as_flattened()) {
-                let parts = widen(*acc);
-                *totals = [0, 1].map(|half| _mm512_add_epi64(totals[half], parts[half]));
-            }
         }
-        for (row, totals) in totals.iter().enumerate() {
-            let sums = &mut sums[row * self.row_sums..][..N * ROWS];
-            for (sums, &totals) in sums.as_chunks_mut::<ROWS>().0.iter_mut().zip(totals) {
-                store(sums, totals);
+        let width = panels.panels() * ROWS;
+        for (r, acc) in acc.iter().enumerate() {
+            let sums = &mut sums[(row + r) * width + panel * ROWS..][..N * ROWS];
+            for (sums, &acc) in sums.as_chunks_mut::<ROWS>().0.iter_mut().zip(acc) {
+                store(sums, acc);
             }
         }
     }
@@ -257,21 +245,9 @@ fn multiply_pairs(sums: &mut __m512i, pair: __m512i, values: __m512i) {
     }
 }
 
-/// Sum of each row of a panel of s8 weights.
-#[target_feature(enable = "avx512f,avx512vnni")]
-fn weight_sums(panel: &[Line]) -> [i64; ROWS] {
-    let mut total = _mm512_setzero_si512();
-    for line in panel {
-        // SAFETY: the line is a reference.
-        total = _mm512_dpbusd_epi32(total, _mm512_set1_epi8(1), unsafe { load(line) });
-    }
-    let mut sums = [0; ROWS];
-    store(&mut sums, widen(total));
-    sums
-}
-
 /// # Safety
 /// The line exists.
+#[inline]
 #[target_feature(enable = "avx512f")]
 unsafe fn load(line: *const Line) -> __m512i {
     // SAFETY: a line is 64 bytes at a multiple of 64.
@@ -282,35 +258,44 @@ unsafe fn load(line: *const Line) -> __m512i {
 ///
 /// # Safety
 /// The four bytes exist.
+#[inline]
 #[target_feature(enable = "avx512f")]
 unsafe fn broadcast(bytes: *const u8) -> __m512i {
     // SAFETY: four bytes, by the contract; read without alignment.
     _mm512_set1_epi32(unsafe { bytes.cast::<i32>().read_unaligned() })
 }
 
-/// Sixteen sums in 64 bits each.
+#[inline]
 #[target_feature(enable = "avx512f")]
-fn widen(sums: __m512i) -> [__m512i; 2] {
-    [_mm512_castsi512_si256(sums), _mm512_extracti64x4_epi64::<1>(sums)].map(|half| _mm512_cvtepi32_epi64(half))
+fn store(sums: &mut PerRow, values: __m512i) {
+    // SAFETY: sixteen sums of four bytes.
+    unsafe { _mm512_storeu_si512(sums.as_mut_ptr().cast(), values) };
 }
 
-#[target_feature(enable = "avx512f")]
-fn store(sums: &mut [i64; ROWS], halves: [__m512i; 2]) {
-    for (sums, half) in sums.as_chunks_mut::<8>().0.iter_mut().zip(halves) {
-        // SAFETY: eight sums of eight bytes.
-        unsafe { _mm512_storeu_si512(sums.as_mut_ptr().cast(), half) };
-    }
+/// [`transpose`] of rows of s8 weights: adds −2^15 times the sum of each block of a row to `starts`.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+fn transpose_weights(rows: &[&[u8]], panel: &mut [Line], starts: &mut [PerRow]) {
+    transpose(rows, panel, |first_line, columns| {
+        let mut sums = _mm512_setzero_si512();
+        for column in columns {
+            sums = _mm512_dpbusd_epi32(sums, _mm512_set1_epi8(1), *column);
+        }
+        let start = &mut starts[first_line / BLOCK_LINES];
+        // SAFETY: sixteen numbers of four bytes.
+        let before = unsafe { _mm512_loadu_si512(start.as_ptr().cast()) };
+        store(start, _mm512_sub_epi32(before, _mm512_slli_epi32::<15>(sums)));
+    });
 }
 
-/// Transposes up to sixteen rows, sixteen times four bytes at a time.
-///
-/// # Safety
-/// Rows are of equal length, and no longer than the panel.
+/// Transposes up to sixteen rows of equal length, sixteen times four bytes at a time; shows `see` every
+/// sixteen lines.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-unsafe fn transpose(rows: &[&[u8]], panel: &mut [Line]) {
+fn transpose(rows: &[&[u8]], panel: &mut [Line], mut see: impl FnMut(usize, &[__m512i; 16])) {
     let length = rows.first().map_or(0, |row| row.len());
     let (blocks, rest) = panel.as_chunks_mut::<16>();
     assert!(rest.is_empty(), "panels are padded to whole rows of a tile");
+    assert!(rows.len() <= ROWS && rows.iter().all(|row| row.len() == length));
     for (block, lines) in blocks.iter_mut().enumerate() {
         let start = 64 * block;
         let mut block_rows = [_mm512_setzero_si512(); ROWS];
@@ -327,10 +312,12 @@ unsafe fn transpose(rows: &[&[u8]], panel: &mut [Line]) {
                 *vector = unsafe { _mm512_maskz_loadu_epi8(mask, rest.as_ptr().cast()) };
             }
         }
-        for (line, column) in lines.iter_mut().zip(transpose_block(block_rows)) {
+        let columns = transpose_block(block_rows);
+        for (line, &column) in lines.iter_mut().zip(&columns) {
             // SAFETY: a line is 64 bytes at a multiple of 64.
             unsafe { _mm512_store_si512((&raw mut *line).cast(), column) };
         }
+        see(16 * block, &columns);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The path that runs anywhere; what the others are compared with.
 
 use super::panel::{Line, ROWS};
-use super::{Computation, Path, Rows, panels_of};
+use super::{Computation, Panels, Path, PerRow, Rows};
 
 /// Plain Rust.
 #[derive(Clone, Copy, Debug)]
@@ -27,61 +27,36 @@ impl Path for Portable {
         }
     }
 
-    fn weights(
-        self,
-        panels: &[Line],
-        lines: usize,
-        inputs: usize,
-        rows: Rows<'_>,
-        _: &[u8],
-        sums: &mut [i64],
-    ) {
-        panels_of(panels, lines, rows.count, sums);
-        let row_sums = sums.len() / rows.count;
-        let rows = rows.words.chunks(rows.stride).take(rows.count);
-        for (row, sums) in rows.zip(sums.chunks_mut(row_sums)) {
-            for (panel, sums) in panels.chunks(lines).zip(sums.chunks_mut(ROWS)) {
-                sums.fill(0);
-                // 2^7 · 2^15 · 4 · 64 = 2^30: a block fits 32 bits.
-                let panel = &panel[..inputs.div_ceil(4)];
-                for (lines, row) in panel.chunks(64).zip(row.chunks(256)) {
-                    let mut block = [0i32; ROWS];
-                    for (line, values) in lines.iter().zip(row.as_chunks::<4>().0) {
-                        for (sum, quad) in block.iter_mut().zip(&line.0) {
-                            for (&weight, &value) in quad.iter().zip(values) {
-                                *sum += i32::from(weight as i8) * i32::from(value);
-                            }
+    fn weights(self, panels: Panels<'_>, starts: &[PerRow], rows: Rows<'_>, _: &[u8], sums: &mut [i32]) {
+        panels.check(rows.count, sums);
+        for (row, sums) in rows.words.chunks(rows.stride).zip(sums.chunks_mut(panels.panels() * ROWS)) {
+            let values = row[4 * panels.first..].as_chunks::<4>().0;
+            for (index, sums) in sums.as_chunks_mut::<ROWS>().0.iter_mut().enumerate() {
+                *sums = starts[index];
+                for (line, values) in panels.panel(index).iter().zip(values) {
+                    for (sum, quad) in sums.iter_mut().zip(&line.0) {
+                        for (&weight, &value) in quad.iter().zip(values) {
+                            *sum += i32::from(weight as i8) * i32::from(value);
                         }
                     }
-                    add(sums, &block);
                 }
             }
         }
     }
 
-    fn pairs(self, panels: &[Line], lines: usize, rows: &[i16], stride: usize, sums: &mut [i64]) {
-        let row_sums = panels_of(panels, lines, rows.len() / stride, sums) * ROWS;
-        for (row, sums) in rows.chunks(stride).zip(sums.chunks_mut(row_sums)) {
-            for (panel, sums) in panels.chunks(lines).zip(sums.chunks_mut(ROWS)) {
-                sums.fill(0);
-                // 2^8 · 2^15 · 2 · 64 = 2^30: a block fits 32 bits.
-                for (lines, row) in panel.chunks(64).zip(row.chunks(128)) {
-                    let mut block = [0i32; ROWS];
-                    for (line, values) in lines.iter().zip(row.as_chunks::<2>().0) {
-                        for (sum, &[a, b, c, d]) in block.iter_mut().zip(&line.0) {
-                            *sum += i32::from(i16::from_le_bytes([a, b])) * i32::from(values[0])
-                                + i32::from(i16::from_le_bytes([c, d])) * i32::from(values[1]);
-                        }
+    fn pairs(self, panels: Panels<'_>, rows: &[i16], stride: usize, sums: &mut [i32]) {
+        panels.check(rows.len() / stride, sums);
+        for (row, sums) in rows.chunks(stride).zip(sums.chunks_mut(panels.panels() * ROWS)) {
+            let pairs = row[2 * panels.first..].as_chunks::<2>().0;
+            for (index, sums) in sums.as_chunks_mut::<ROWS>().0.iter_mut().enumerate() {
+                *sums = PerRow::default();
+                for (line, pair) in panels.panel(index).iter().zip(pairs) {
+                    for (sum, &[a, b, c, d]) in sums.iter_mut().zip(&line.0) {
+                        *sum += i32::from(i16::from_le_bytes([a, b])) * i32::from(pair[0])
+                            + i32::from(i16::from_le_bytes([c, d])) * i32::from(pair[1]);
                     }
-                    add(sums, &block);
                 }
             }
         }
-    }
-}
-
-fn add(sums: &mut [i64], block: &[i32; ROWS]) {
-    for (sum, &part) in sums.iter_mut().zip(block) {
-        *sum += i64::from(part);
     }
 }

@@ -1,8 +1,9 @@
+use edge_moe_kernels::dot::dot;
 use edge_moe_kernels::{gelu, softmax};
 use proptest::prelude::*;
 
 use super::panel::{Line, ROWS, lines};
-use super::{Path, Portable, ROW_BYTES, Rows, Simd};
+use super::{BLOCK_LINES, Panels, Path, PerRow, Portable, ROW_BYTES, Rows, Simd};
 
 /// Runs a test with every path of this CPU but the portable one.
 macro_rules! on_every_path {
@@ -31,10 +32,28 @@ fn pack(path: impl Path, rows: &[Vec<u8>], width: usize) -> Vec<Line> {
     panels
 }
 
+/// Totals over all blocks of a product of `lines` lines.
+fn total(lines: usize, sums: usize, mut multiply: impl FnMut(usize, usize, &mut [i32])) -> Vec<i64> {
+    let mut total = vec![0; sums];
+    for first in (0..lines).step_by(BLOCK_LINES) {
+        let mut block = vec![-1; sums];
+        multiply(first, BLOCK_LINES.min(lines - first), &mut block);
+        total.iter_mut().zip(block).for_each(|(total, sum)| *total += i64::from(sum));
+    }
+    total
+}
+
 fn weight_sums<P: Path>(path: P, weights: &[Vec<u8>], activations: &[Vec<i16>]) -> Vec<i64> {
     let inputs = activations[0].len();
+    let (lines, blocks) = (lines(inputs), lines(inputs).div_ceil(BLOCK_LINES));
+    let mut panels = vec![Line([[0xa5; 4]; ROWS]); weights.len().div_ceil(ROWS) * lines];
+    let mut starts = Vec::new();
+    for (rows, panel) in weights.chunks(ROWS).zip(panels.chunks_mut(lines)) {
+        let mut panel_starts = vec![[-1; ROWS]; blocks];
+        path.pack_weights(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>(), panel, &mut panel_starts);
+        starts.push(panel_starts);
+    }
     let stride = inputs.next_multiple_of(ROW_BYTES);
-    let panels = pack(path, weights, inputs);
     let rows = activations.len();
     let mut words = vec![0; rows.next_multiple_of(16) * stride];
     for (to, from) in words.chunks_mut(stride).zip(activations) {
@@ -42,20 +61,22 @@ fn weight_sums<P: Path>(path: P, weights: &[Vec<u8>], activations: &[Vec<i16>]) 
     }
     let low: Vec<u8> = words.iter().map(|&word| word as u8).collect();
     let high: Vec<u8> = words.iter().map(|&word| (word >> 8) as u8 ^ 0x80).collect();
+    words.truncate(rows * stride);
     let all = Rows { words: &words, low: &low, high: &high, stride, count: rows };
     let rows_of = if P::SPLIT { Rows { words: &[], ..all } } else { Rows { low: &[], high: &[], ..all } };
-    let mut sums = vec![-1; rows * weights.len().next_multiple_of(ROWS)];
-    path.weights(&panels, lines(inputs), inputs, rows_of, &[], &mut sums);
-    let excess: Vec<i64> = panels.chunks(lines(inputs)).flat_map(|panel| path.excess(panel)).collect();
-    sums.iter().zip(excess.iter().cycle()).map(|(sum, excess)| sum - excess).collect()
+    total(inputs.div_ceil(4), rows * weights.len().next_multiple_of(ROWS), |first, count, sums| {
+        let starts: Vec<PerRow> = starts.iter().map(|blocks| blocks[first / BLOCK_LINES]).collect();
+        let panels = Panels { lines: &panels, stride: lines, first, count };
+        path.weights(panels, &starts, rows_of, &[], sums);
+    })
 }
 
+/// What the sums must be, by the kernels.
 fn exact(weights: &[Vec<u8>], activations: &[Vec<i16>]) -> Vec<i64> {
-    let dot = |row: &[u8], values: &[i16]| edge_moe_kernels::dot::dot(bytemuck::cast_slice::<u8, i8>(row), values);
     let padded = weights.len().next_multiple_of(ROWS);
     let row = |values: &Vec<i16>| {
-        let sums = weights.iter().map(|row| dot(row, values)).chain(std::iter::repeat(0));
-        sums.take(padded).collect::<Vec<_>>()
+        let sums = weights.iter().map(|row| dot(bytemuck::cast_slice::<u8, i8>(row), values));
+        sums.chain(std::iter::repeat(0)).take(padded).collect::<Vec<_>>()
     };
     activations.iter().flat_map(row).collect()
 }
@@ -74,15 +95,12 @@ fn check_pairs(path: impl Path, values: &[Vec<i16>], operands: &[Vec<i16>]) {
         to[..width].copy_from_slice(from);
     }
     let padded = values.len().next_multiple_of(ROWS);
-    let mut sums = vec![-1; operands.len() * padded];
-    path.pairs(&panels, lines, &rows, 2 * lines, &mut sums);
+    let sums = total(width.div_ceil(2), operands.len() * padded, |first, count, sums| {
+        path.pairs(Panels { lines: &panels, stride: lines, first, count }, &rows, 2 * lines, sums);
+    });
     for (sums, operand) in sums.chunks(padded).zip(operands) {
-        for (index, &sum) in sums.iter().enumerate() {
-            let products = values.get(index).map(|row| {
-                row.iter().zip(operand).map(|(&v, &o)| i64::from(v) * i64::from(o)).sum::<i64>()
-            });
-            assert_eq!(sum, products.unwrap_or(0));
-        }
+        let exact = values.iter().map(|row| dot(operand, row)).chain(std::iter::repeat(0));
+        assert!(sums.iter().copied().eq(exact.take(padded)));
     }
 }
 
