@@ -80,6 +80,14 @@ impl PackedLinear {
         self.groups() * self.group_bytes()
     }
 
+    /// Weights and parameter of output channels from `first` on, as many as `bytes` holds from the layer's
+    /// start on.
+    pub fn channels<'a>(&self, bytes: &'a [u8], first: usize) -> Channels<'a> {
+        let group = first / self.lanes;
+        let rest = bytes.get(group * self.group_bytes()..).unwrap_or_default();
+        Channels { packed: *self, rest, lane: first % self.lanes }
+    }
+
     /// Where the weight row of output channel `channel` starts.
     pub fn row_offset(&self, channel: usize) -> usize {
         channel / self.lanes * self.group_bytes() + channel % self.lanes * self.inputs
@@ -92,9 +100,53 @@ impl PackedLinear {
     }
 }
 
+/// Weights and parameters of a linear layer, channel by channel.
+#[derive(Clone, Debug)]
+pub struct Channels<'a> {
+    packed: PackedLinear,
+    /// From the row group of the next channel on.
+    rest: &'a [u8],
+    lane: usize,
+}
+
+impl<'a> Iterator for Channels<'a> {
+    /// K weights, and the parameter.
+    type Item = (&'a [u8], Parameter);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let PackedLinear { lanes, inputs, .. } = self.packed;
+        let (group, rest) = self.rest.split_at_checked(self.packed.group_bytes())?;
+        let (rows, records) = group.split_at(lanes * inputs);
+        let row = &rows[self.lane * inputs..][..inputs];
+        let parameter = Parameter::decode_unsigned(&records[self.lane * PARAMETER_BYTES..]);
+        self.lane += 1;
+        if self.lane == lanes {
+            (self.lane, self.rest) = (0, rest);
+        }
+        Some((row, parameter))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn channels_stand_where_the_offsets_say() {
+        let packed = PackedLinear { lanes: 4, inputs: 3, outputs: 10 };
+        let bytes: Vec<u8> = (0..packed.bytes()).map(|index| index as u8).collect();
+        for first in 0..packed.outputs {
+            let channels: Vec<_> = packed.channels(&bytes, first).take(packed.outputs - first).collect();
+            assert_eq!(channels.len(), packed.outputs - first);
+            for (channel, (row, parameter)) in (first..).zip(channels) {
+                assert_eq!(row, &bytes[packed.row_offset(channel)..][..3]);
+                let record = &bytes[packed.parameter_offset(channel)..];
+                assert_eq!(parameter, Parameter::decode_unsigned(record));
+            }
+        }
+        assert_eq!(packed.channels(&bytes, 12).next(), None);
+    }
 
     #[test]
     fn rows_and_parameters_tile_a_layer() {

@@ -32,7 +32,10 @@ fn with_scratch(computation: impl FnOnce(&mut Scratch)) {
 /// What the operations of one program after another compute with.
 #[derive(Default)]
 pub struct Buffers {
+    /// Input of a linear layer, and which: address, rows and channels. Kept while linear layers follow each
+    /// other, which do not write what they read.
     input: Activations,
+    filled: Option<(u32, usize, usize)>,
     /// Results of groups of channels, group after group.
     results: Vec<i16>,
     norms: Vec<ChannelNorm>,
@@ -55,6 +58,9 @@ impl Loaded {
     }
 
     fn execute_on(&mut self, path: impl Path, operation: &Operation) {
+        if !matches!(operation, Operation::Linear(_)) {
+            self.buffers.filled = None;
+        }
         match operation {
             Operation::End(_) => {}
             Operation::Linear(linear) => self.linear(path, linear),
@@ -67,11 +73,15 @@ impl Loaded {
     }
 
     fn linear(&mut self, path: impl Path, linear: &Linear) {
-        let Self { memories, buffers: Buffers { input, results, .. }, .. } = self;
+        let Self { memories, buffers: Buffers { input, filled, results, .. }, .. } = self;
         let packed = PackedLinear::new(memories.executable.arch(), linear.inputs.into(), linear.outputs.into());
         let rows = usize::from(linear.sets) * usize::from(linear.tokens);
-        let values = &memories.scratchpad[memories.values_at(linear.input, rows * packed.inputs)];
-        input.fill(path, packed.inputs, values.chunks(packed.inputs));
+        let wanted = Some((linear.input, rows, packed.inputs));
+        if *filled != wanted {
+            let values = &memories.scratchpad[memories.values_at(linear.input, rows * packed.inputs)];
+            input.fill(path, packed.inputs, values.chunks(packed.inputs));
+            *filled = wanted;
+        }
         let layer = Layer {
             packed,
             bytes: memories.image_from(linear.weights),

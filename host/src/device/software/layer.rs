@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use edge_moe_isa::packing::{PARAMETER_BYTES, PackedLinear, Parameter};
+use edge_moe_isa::packing::PackedLinear;
 use edge_moe_kernels::fixed::Requantise;
 
 use super::rows::{Activations, Scratch, room};
@@ -56,7 +56,8 @@ impl Layer<'_> {
             let multiply = |first: usize, count: usize, sums: &mut [i32]| {
                 let starts = &starts[first / BLOCK_LINES * panels..][..panels];
                 let panels = Panels { lines: packed, stride: lines, first, count };
-                path.weights(panels, starts, rows, self.after(&channels), sums);
+                let next = if block == 0 && first == 0 { self.after(&channels) } else { &[] };
+                path.weights(panels, starts, rows, next, sums);
             };
             let used = self.packed.inputs.div_ceil(4);
             sums.of_rows((rows.count, panels * ROWS), used, multiply, |row, sums| {
@@ -79,11 +80,11 @@ impl Layer<'_> {
         let (starts, row_starts) = (room(starts, blocks * count), room(row_starts, blocks));
         multipliers.clear();
         constants.clear();
-        let mut channels = self.channels(channels);
+        let mut channels = self.packed.channels(self.bytes, channels.start).take(channels.len());
         for (index, panel) in panels.chunks_mut(lines).enumerate() {
             let mut rows: [&[u8]; ROWS] = [&[]; ROWS];
             let mut filled = 0;
-            for (slot, (row, parameter)) in rows.iter_mut().zip(&mut channels) {
+            for (slot, (row, parameter)) in rows.iter_mut().zip(channels.by_ref()) {
                 *slot = row;
                 filled += 1;
                 multipliers.push(parameter.multiplier);
@@ -94,18 +95,6 @@ impl Layer<'_> {
                 starts[index] = *start;
             }
         }
-    }
-
-    /// Weights and parameter of some channels.
-    fn channels(&self, channels: Range<usize>) -> impl Iterator<Item = (&[u8], Parameter)> {
-        let PackedLinear { lanes, inputs, .. } = self.packed;
-        let groups = self.bytes.chunks_exact(self.packed.group_bytes()).skip(channels.start / lanes);
-        let rows = groups.flat_map(move |group| {
-            let (rows, parameters) = group.split_at(lanes * inputs);
-            rows.chunks_exact(inputs).zip(parameters.chunks_exact(PARAMETER_BYTES))
-        });
-        let rows = rows.skip(channels.start % lanes).take(channels.len());
-        rows.map(|(row, record)| (row, Parameter::decode_unsigned(record)))
     }
 
     /// As many bytes as some channels have, after them: what will be packed next, in this layer or the one

@@ -103,6 +103,10 @@ impl Path for Avx512 {
                 }
             }
         }
+        for line in next.flat_map(|rest| rest.chunks(size_of::<Line>())) {
+            // SAFETY: `self` exists.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+        }
     }
 
     fn pairs(self, panels: Panels<'_>, rows: &[i16], stride: usize, sums: &mut [i32]) {
@@ -298,21 +302,26 @@ fn transpose(rows: &[&[u8]], panel: &mut [Line], mut see: impl FnMut(usize, &[__
     assert!(rows.len() <= ROWS && rows.iter().all(|row| row.len() == length));
     for (block, lines) in blocks.iter_mut().enumerate() {
         let start = 64 * block;
-        let mut block_rows = [_mm512_setzero_si512(); ROWS];
-        if let (Ok(rows), true) = (<&[&[u8]; ROWS]>::try_from(rows), start + 64 <= length) {
-            for (vector, row) in block_rows.iter_mut().zip(rows) {
-                // SAFETY: the 64 bytes lie inside the row.
-                *vector = unsafe { _mm512_loadu_si512(row.as_ptr().add(start).cast()) };
+        let columns = match <&[&[u8]; ROWS]>::try_from(rows) {
+            Ok(rows) if start + 64 <= length => {
+                let mut block = [_mm512_setzero_si512(); ROWS];
+                for (vector, row) in block.iter_mut().zip(rows) {
+                    // SAFETY: the 64 bytes lie inside the row.
+                    *vector = unsafe { _mm512_loadu_si512(row.as_ptr().add(start).cast()) };
+                }
+                transpose_block(block)
             }
-        } else {
-            for (vector, row) in block_rows.iter_mut().zip(rows) {
-                let rest = row.get(start..).unwrap_or_default();
-                let mask = if rest.len() >= 64 { u64::MAX } else { (1 << rest.len()) - 1 };
-                // SAFETY: only bytes inside the row are touched.
-                *vector = unsafe { _mm512_maskz_loadu_epi8(mask, rest.as_ptr().cast()) };
+            _ => {
+                let mut block = [_mm512_setzero_si512(); ROWS];
+                for (vector, row) in block.iter_mut().zip(rows) {
+                    let rest = row.get(start..).unwrap_or_default();
+                    let mask = if rest.len() >= 64 { u64::MAX } else { (1 << rest.len()) - 1 };
+                    // SAFETY: only bytes inside the row are touched.
+                    *vector = unsafe { _mm512_maskz_loadu_epi8(mask, rest.as_ptr().cast()) };
+                }
+                transpose_block(block)
             }
-        }
-        let columns = transpose_block(block_rows);
+        };
         for (line, &column) in lines.iter_mut().zip(&columns) {
             // SAFETY: a line is 64 bytes at a multiple of 64.
             unsafe { _mm512_store_si512((&raw mut *line).cast(), column) };
@@ -356,8 +365,7 @@ fn transpose_block(rows: [__m512i; 16]) -> [__m512i; 16] {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 fn gelu_blocks(blocks: &mut [[i16; 32]], fraction_bits: u32) {
     let shift = fraction_bits - gelu::STEP_BITS;
-    let starts = Table::new(gelu::SEGMENT_STARTS.iter().map(|&start| start as u16));
-    let slopes = Table::new(gelu::SEGMENT_SLOPES.iter().map(|&slope| slope as u16));
+    let (starts, slopes) = (SEGMENT_STARTS.load(), SEGMENT_SLOPES.load());
     let (last, mask) = (_mm512_set1_epi16(TABLE as i16 - 1), _mm512_set1_epi16((1 << shift) - 1));
     let (unit, half) = (_mm512_set1_epi16(1 << shift), _mm512_set1_epi32(1 << (gelu::OUTPUT_SHIFT - 1)));
     let shift = _mm_cvtsi32_si128(shift as i32);
@@ -386,7 +394,7 @@ fn weigh(logits: &[i16], operands: &mut [i16]) -> u32 {
     const LOW: i32 = 0xffff;
     let largest = logits.iter().fold(i16::MIN, |largest, &logit| largest.max(logit));
     let maximum = _mm512_set1_epi32(softmax::ceiling(largest) << softmax::LOGIT_FRACTION_BITS);
-    let powers = Table::new(tables::EXP2.iter().take(TABLE).map(|&power| power as u16));
+    let powers = POWERS.load();
     let (zero, low) = (_mm512_setzero_si512(), _mm512_set1_epi32(LOW));
     let mut carried = _mm512_set1_epi32(1 << 15);
     let mut sum = zero;
@@ -417,27 +425,54 @@ fn weigh(logits: &[i16], operands: &mut [i16]) -> u32 {
     _mm_cvtsi128_si32(_mm512_castsi512_si128(sum)) as u32
 }
 
-/// Entries of a [`Table`].
+/// Entries of a table.
 const TABLE: usize = 256;
-const _: () = assert!(gelu::SEGMENT_STARTS.len() <= TABLE && tables::EXP2.len() > TABLE);
 
-/// A table of 16-bit values in eight registers, zero after the last value.
-struct Table([__m512i; 8]);
+static SEGMENT_STARTS: Table = Table::of(&gelu::SEGMENT_STARTS);
+static SEGMENT_SLOPES: Table = Table::of(&gelu::SEGMENT_SLOPES);
+/// [`tables::EXP2`] without its last entry, u16.
+static POWERS: Table = {
+    let mut powers = [0; TABLE];
+    let mut index = 0;
+    while index < TABLE {
+        powers[index] = tables::EXP2[index] as u16 as i16;
+        index += 1;
+    }
+    Table(powers)
+};
+
+/// A table of 16-bit values.
+#[repr(align(64))]
+struct Table([i16; TABLE]);
 
 impl Table {
+    /// Some values, then zeros.
+    const fn of(values: &[i16]) -> Self {
+        let mut table = [0; TABLE];
+        let mut index = 0;
+        while index < values.len() {
+            table[index] = values[index];
+            index += 1;
+        }
+        Self(table)
+    }
+
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw")]
-    fn new(values: impl Iterator<Item = u16>) -> Self {
-        let mut padded = [0; TABLE];
-        padded.iter_mut().zip(values).for_each(|(entry, value)| *entry = value);
+    #[target_feature(enable = "avx512f")]
+    fn load(&self) -> LoadedTable {
         let mut registers = [_mm512_setzero_si512(); 8];
-        for (register, part) in registers.iter_mut().zip(padded.as_chunks::<32>().0) {
+        for (register, part) in registers.iter_mut().zip(self.0.as_chunks::<32>().0) {
             // SAFETY: 32 values of two bytes.
             *register = unsafe { _mm512_loadu_si512(part.as_ptr().cast()) };
         }
-        Self(registers)
+        LoadedTable(registers)
     }
+}
 
+/// A [`Table`] in eight registers.
+struct LoadedTable([__m512i; 8]);
+
+impl LoadedTable {
     /// The values at 32 indices below [`TABLE`].
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw")]
