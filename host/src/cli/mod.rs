@@ -4,6 +4,7 @@
 mod compile;
 mod device;
 mod eval;
+mod export;
 mod inspect;
 mod load;
 mod profile;
@@ -46,6 +47,8 @@ enum Command {
     Run(run::Arguments),
     /// Score a model on labelled pictures, integer and float side by side
     Eval(eval::Arguments),
+    /// Write the float network as ONNX
+    Export(export::Arguments),
     /// Show what a compiled model holds
     Inspect(inspect::Arguments),
     /// Say where the cycles of a picture go, layer by layer
@@ -85,6 +88,7 @@ fn execute(cli: Cli) -> Result<()> {
         Command::Compile(arguments) => compile::execute(&arguments),
         Command::Run(arguments) => run::execute(&arguments),
         Command::Eval(arguments) => eval::execute(&arguments),
+        Command::Export(arguments) => export::execute(&arguments),
         Command::Inspect(arguments) => inspect::execute(&arguments),
         Command::Profile(arguments) => profile::execute(&arguments),
         Command::Verify(arguments) => verify::execute(&arguments),
