@@ -4,7 +4,7 @@
 # make test-long  the same with many more seeds
 # make verify the RTL against the software device: three models at edge and zcu102, 10000 random programs
 # make lint   formatting, clippy, rustdoc
-# make bench  software device against float reference; simulation speed of the lanes
+# make bench  software device against float reference and other engines; simulation speed of the lanes
 # make lint-rtl  Verilator's lint of every unit of every architecture
 # make docs   bring the generated parts of docs/ up to date
 #
@@ -63,8 +63,17 @@ lint-rtl: setup-rtl
 		verilator --lint-only -Wall $(LINT_WAIVERS) --top-module $$(basename $$file .v) $$file || exit 1; \
 	done
 
-bench: setup-rtl
-	cargo bench --package edge-moe --package edge-moe-hdl
+# ONNX Runtime, beside which the software device is timed.
+PYTHON := target/benchmarks-python
+
+bench: setup-rtl $(PYTHON)/installed
+	cargo bench --package edge-moe --package edge-moe-hdl --package edge-moe-benchmarks
+
+$(PYTHON)/installed: benchmarks/requirements.txt
+	@python3 -c "import ensurepip" 2>/dev/null || { $(APT) update && $(APT) install --yes python3-venv; }
+	python3 -m venv $(PYTHON)
+	$(PYTHON)/bin/pip install --quiet --requirement benchmarks/requirements.txt
+	touch $@
 
 docs: setup
 	UPDATE_DOCS=1 cargo test --package edge-moe-isa --test docs

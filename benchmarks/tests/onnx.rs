@@ -110,8 +110,7 @@ fn street(model: &str, pictures: usize) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let model = read_safetensors(&root.join("models").join(model)).unwrap();
     let paths = picture::list_directory(&root.join("samples/street")).unwrap();
-    let pictures: Vec<RgbImage> =
-        paths[..pictures].iter().map(|path| picture::read(path).unwrap()).collect();
+    let pictures: Vec<RgbImage> = paths[..pictures].iter().map(|path| picture::read(path).unwrap()).collect();
     assert_engines_agree(&model, &pictures);
 }
 

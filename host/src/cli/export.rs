@@ -67,7 +67,7 @@ fn task_indices(model: &Model, names: &[String]) -> Result<Vec<usize>> {
 fn text(report: &Report) -> String {
     let Summary { operator_set, nodes, values, input, input_shape, outputs } = &report.summary;
     let mut text = format!(
-        "{}: operator set {operator_set}, {nodes} nodes, {values} constants\n\
+        "{}: operator set {operator_set}, {nodes} nodes, {values} weights and constants\n\
          input `{input}`: u8 {input_shape:?}, RGB, 0 to 255\n",
         report.file.display()
     );

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use image::RgbImage;
@@ -77,10 +77,10 @@ impl OnnxRuntime {
             Precision::F32 => "fp32",
             Precision::Int8 => "int8",
         };
-        let mut worker =
-            Worker::start(&[model.as_os_str(), threads.to_string().as_ref(), form.as_ref()])?;
+        let mut worker = Worker::start(&[model.as_os_str(), threads.to_string().as_ref(), form.as_ref()])?;
         let greeting = worker.receive()?;
-        let mut engine = Self { worker, greeting, precision, output: (output.0.to_string(), output.1), files };
+        let mut engine =
+            Self { worker, greeting, precision, output: (output.0.to_string(), output.1), files };
         engine.show(picture)?;
         Ok(engine)
     }
@@ -149,8 +149,9 @@ impl Worker {
     }
 
     fn receive<T: DeserializeOwned>(&mut self) -> Result<T> {
-        let line = self.answers.recv_timeout(LIMIT).map_err(|cause| {
-            format!("no answer from onnxruntime_worker.py ({cause}, at most {} s)", LIMIT.as_secs())
+        let line = self.answers.recv_timeout(LIMIT).map_err(|cause| match cause {
+            RecvTimeoutError::Timeout => format!("ONNX Runtime gave no answer in {} s", LIMIT.as_secs()),
+            RecvTimeoutError::Disconnected => "the process of ONNX Runtime ended".to_string(),
         })?;
         Ok(serde_json::from_str(&line)?)
     }

@@ -20,7 +20,13 @@ pub struct Graph {
 
 impl Graph {
     /// Adds a node with one output; returns the output's name.
-    pub fn node(&mut self, op: &str, name: String, inputs: &[&str], attributes: Vec<AttributeProto>) -> String {
+    pub fn node(
+        &mut self,
+        op: &str,
+        name: String,
+        inputs: &[&str],
+        attributes: Vec<AttributeProto>,
+    ) -> String {
         self.node_with_outputs(op, name.clone(), inputs, vec![name.clone()], attributes);
         name
     }
@@ -94,7 +100,8 @@ impl Graph {
         self.graph.name = name.to_string();
         let inputs = self.graph.input.iter().map(|input| &input.name);
         let mut names = HashSet::new();
-        for name in inputs.chain(&self.constants).chain(self.graph.node.iter().flat_map(|node| &node.output)) {
+        for name in inputs.chain(&self.constants).chain(self.graph.node.iter().flat_map(|node| &node.output))
+        {
             if !names.insert(name) {
                 return Err(format!("two values of the ONNX graph would be called `{name}`"));
             }

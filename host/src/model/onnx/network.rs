@@ -59,9 +59,9 @@ fn meaning(task: &Task) -> String {
             "{layout}, and in each cell one logit per class, the largest wins: {}",
             classes.join(", ")
         ),
-        TaskKind::Depth { scale, offset, max_metres } => format!(
-            "{layout}, one value each: metres = min(exp(value * {scale} + {offset}), {max_metres})"
-        ),
+        TaskKind::Depth { scale, offset, max_metres } => {
+            format!("{layout}, one value each: metres = min(exp(value * {scale} + {offset}), {max_metres})")
+        }
     }
 }
 
@@ -103,7 +103,8 @@ impl Pass<'_> {
             &[1, 3, height, width],
             format!("RGB picture of {width} x {height} pixels, channel by channel, values 0 to 255"),
         );
-        let pixels = self.graph.node("Cast", "pixels".into(), &[INPUT], vec![int("to", ElementType::F32 as i64)]);
+        let pixels =
+            self.graph.node("Cast", "pixels".into(), &[INPUT], vec![int("to", ElementType::F32 as i64)]);
         let full = self.scalar("pixel_scale", 256.0);
         let scaled = self.node("Div", "pixels.scaled", &[&pixels, &full]);
         let grid = [3, height / patch, patch, width / patch, patch].map(|size| size as i64);
@@ -222,7 +223,8 @@ impl Pass<'_> {
         let config = &self.model.config;
         let shape = [config.tokens(), config.top_k, config.dim].map(|size| size as i64);
         let shape = self.integers("place_shape", &shape);
-        let empty = self.node("ConstantOfShape", &part("answers.empty"), &[&shape]);
+        let zero = self.scalar("zero", 0.0);
+        let empty = self.node("Expand", &part("answers.empty"), &[&zero, &shape]);
         let placed = self.node("ScatterND", &part("answers.placed"), &[&empty, &places, &answers]);
         let last = self.integers("last_axis", &[2]);
         let scores = self.node("Unsqueeze", &part("scores.column"), &[&scores, &last]);
@@ -261,8 +263,12 @@ impl Pass<'_> {
         let patches = self.node("Slice", "patch_tokens", &[residual, &first, &end, &axis]);
         let (normed, linear) = (self.name("head_norm"), self.name("head"));
         let (gain, offset) = self.norm_weights(&normed, &head.norm);
-        let normed =
-            self.graph.node("LayerNormalization", normed, &[&patches, &gain, &offset], self.norm_attributes());
+        let normed = self.graph.node(
+            "LayerNormalization",
+            normed,
+            &[&patches, &gain, &offset],
+            self.norm_attributes(),
+        );
         let (weight, bias) = self.linear_weights(&linear, &head.linear);
         let output = vec![self.model.config.tasks[task].name.clone()];
         self.graph.node_with_outputs("Gemm", linear, &[&normed, &weight, &bias], output, transposed());

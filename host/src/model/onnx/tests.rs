@@ -52,7 +52,9 @@ fn every_constant_is_used_and_stored_once() {
 fn weights_are_the_models_bits() {
     let model = mixture();
     let (_, graph) = decoded(&model, &[1]);
-    let FeedForward::Experts { gates, experts } = &model.blocks[3].feed_forward else { panic!("block 3 is MoE") };
+    let FeedForward::Experts { gates, experts } = &model.blocks[3].feed_forward else {
+        panic!("block 3 is MoE")
+    };
     for (name, weight) in [
         ("block3.expert2.fc1.weight", &experts[2].fc1.weight),
         ("depth.block3.gate.weight", &gates[1]),
@@ -84,7 +86,8 @@ fn the_file_says_what_it_is() {
     let (message, graph) = decoded(&mixture(), &[0, 1]);
     assert_eq!((message.producer_name.as_str(), message.ir_version), ("edge-moe", 8));
     assert_eq!(message.opset_import[0].version, 17);
-    let entry = |key: &str| message.metadata_props.iter().find(|entry| entry.key == key).unwrap().value.clone();
+    let entry =
+        |key: &str| message.metadata_props.iter().find(|entry| entry.key == key).unwrap().value.clone();
     assert_eq!((entry("tasks"), entry("top_k")), ("semseg,depth".into(), "2".into()));
     assert!(entry("provenance").starts_with("random weights"));
     assert!(graph.output[0].doc_string.ends_with("road, sky, vehicle"));
