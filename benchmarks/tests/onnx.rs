@@ -13,12 +13,9 @@ use edge_moe::model::{
 use edge_moe::picture;
 use engines::onnxruntime::{OnnxRuntime, Precision};
 use engines::tract::{Tract, matrix};
-use engines::{Engine, relative_error};
+use engines::{Engine, ROUNDING, relative_error};
 use image::RgbImage;
 use ndarray::{Array2, ArrayView2};
-
-/// Most that an answer may be off, relative to its greatest magnitude.
-const ROUNDING: f64 = 2e-5;
 
 /// What the reference says about one picture.
 struct Expected {

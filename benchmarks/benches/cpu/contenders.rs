@@ -11,13 +11,11 @@ use edge_moe::tasks::{Answer, decode};
 use ndarray::Array2;
 use serde::Serialize;
 
-use crate::engines::{Engine, Result, relative_error};
-use crate::{MODEL, TASK};
+use crate::engines::{Engine, ROUNDING, Result, relative_error};
+use crate::{MODEL, PICTURE, TASK};
 
 /// Version of the form of the file.
 const VERSION: u32 = 1;
-/// Most that an engine in f32 may be off, relative to the answer's greatest magnitude.
-const ROUNDING: f64 = 1e-4;
 /// Instructions that decide how fast integers are multiplied.
 const FLAGS: [&str; 3] = ["avx2", "avx512_vnni", "amx_int8"];
 
@@ -26,6 +24,7 @@ pub struct Contenders<'a> {
     config: &'a ModelConfig,
     task: usize,
     expected: &'a Array2<f32>,
+    machine: Machine,
     contenders: Vec<Contender>,
     left_out: Vec<LeftOut>,
 }
@@ -54,8 +53,9 @@ struct LeftOut {
 #[derive(Serialize)]
 struct Report<'a> {
     version: u32,
-    machine: Machine,
+    machine: &'a Machine,
     model: &'a str,
+    picture: &'a str,
     task: &'a str,
     contenders: &'a [Contender],
     left_out: &'a [LeftOut],
@@ -71,8 +71,9 @@ struct Machine {
 }
 
 impl<'a> Contenders<'a> {
+    /// Of engines for a task that should give the expected numbers.
     pub fn new(config: &'a ModelConfig, task: usize, expected: &'a Array2<f32>) -> Self {
-        Self { config, task, expected, contenders: Vec::new(), left_out: Vec::new() }
+        Self { config, task, expected, machine: machine(), contenders: Vec::new(), left_out: Vec::new() }
     }
 
     /// A group of engines with so many threads each.
@@ -101,11 +102,13 @@ impl<'a> Contenders<'a> {
         }
     }
 
+    /// Writes what was found out, for reports.
     pub fn write(&self, path: &Path) -> Result<()> {
         let report = Report {
             version: VERSION,
-            machine: machine(),
+            machine: &self.machine,
             model: MODEL,
+            picture: PICTURE,
             task: TASK,
             contenders: &self.contenders,
             left_out: &self.left_out,

@@ -29,7 +29,8 @@ use engines::tract::Tract;
 use engines::{Engine, Result};
 
 const MODEL: &str = "models/m3vit-street-tiny.f16.safetensors";
-const PICTURES: &str = "samples/street";
+const PICTURE: &str = "samples/street/000.png";
+const CALIBRATION: &str = "samples/street";
 const TASK: &str = "semseg";
 
 /// What all engines are given.
@@ -47,12 +48,12 @@ impl Subject {
     fn load() -> Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let model = read_safetensors(&root.join(MODEL))?;
-        let paths = picture::list_directory(&root.join(PICTURES))?;
+        let paths = picture::list_directory(&root.join(CALIBRATION))?;
         let pictures = paths.iter().map(|path| picture::read(path)).collect::<edge_moe::Result<Vec<_>>>()?;
         let ranges = calibrate(&model, &pictures, &|| ());
         let compilation = compile(&model, &ArchConfig::edge(), &ranges, pictures.len())?;
         let task = model.config.tasks.iter().position(|task| task.name == TASK).ok_or("no such task")?;
-        let picture = pictures.into_iter().next().expect("directories without pictures are refused");
+        let picture = picture::read(&root.join(PICTURE))?;
         let expected = Reference { model: &model, task, picture: &picture }.answer()?;
         Ok(Self {
             compiled: CompiledModel::from_bytes(compilation.artifact)?,
@@ -85,6 +86,7 @@ impl Subject {
 
 fn cpu(criterion: &mut Criterion) {
     let subject = Subject::load().unwrap_or_else(|problem| panic!("{problem}"));
+    // Before this thread is bound to a core: the machine has more of them.
     let mut contenders = Contenders::new(&subject.model.config, subject.task, &subject.expected);
 
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

@@ -38,6 +38,9 @@ pub trait Engine {
     }
 }
 
+/// Most that an engine in f32 may be off, relative to the answer's greatest magnitude.
+pub const ROUNDING: f64 = 1e-5;
+
 /// Greatest difference over the expected values' greatest magnitude.
 pub fn relative_error(got: &Array2<f32>, expected: &Array2<f32>) -> f64 {
     assert_eq!(got.dim(), expected.dim());
