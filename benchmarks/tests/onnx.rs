@@ -180,4 +180,12 @@ fn all_tokens_at_some_experts_and_none_at_others() {
     let first = Array2::from_shape_fn((model.config.tokens(), 3), |(_, rank)| rank);
     assert!(expected.experts.iter().all(|(_, experts)| experts == first));
     assert_engines_agree(&model, &[synthetic(&model)]);
+
+    // Sparse: an expert's answers have a row for each of its tokens.
+    let bytes = onnx::to_onnx(&model, &all_tasks(&model)).unwrap().bytes;
+    let answers: Vec<String> = (0..7).map(|expert| format!("depth.block3.expert{expert}.fc2")).collect();
+    let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+    let tract = Tract::load(&bytes, &answers, &synthetic(&model)).unwrap();
+    let rows: Vec<usize> = tract.run().unwrap().iter().map(|answer| answer.shape()[0]).collect();
+    assert_eq!(rows, [22, 22, 22, 0, 0, 0, 0]);
 }

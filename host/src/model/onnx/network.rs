@@ -40,9 +40,9 @@ pub fn graph(model: &Model, tasks: &[usize]) -> Result<GraphProto, String> {
             residual = pass.block(block, &residual);
         }
         pass.head(task, &residual);
-        let Task { name, .. } = &config.tasks[task];
-        let shape = [config.patches(), config.tasks[task].channels()];
-        graph.output(name, ElementType::F32, &shape, meaning(&config.tasks[task]));
+        let asked = &config.tasks[task];
+        let shape = [config.patches(), asked.channels()];
+        graph.output(&asked.name, ElementType::F32, &shape, meaning(asked));
     }
     graph.finish(&model.provenance.file)
 }
