@@ -64,11 +64,20 @@ lint-rtl: setup-rtl
 		verilator --lint-only -Wall $(LINT_WAIVERS) --top-module $$(basename $$file .v) $$file || exit 1; \
 	done
 
-bench: setup-rtl
+# ONNX Runtime, beside which the software device is timed.
+PYTHON := target/benchmarks-python
+
+bench: setup-rtl $(PYTHON)/installed
 	cargo bench --package edge-moe --package edge-moe-hdl --package edge-moe-benchmarks
 	for results in cpu accelerator sweep; do \
 		cargo run --release --package edge-moe-benchmarks --features sim -- $$results || exit 1; \
 	done
+
+$(PYTHON)/installed: benchmarks/requirements.txt
+	@python3 -c "import ensurepip" 2>/dev/null || { $(APT) update && $(APT) install --yes python3-venv; }
+	python3 -m venv $(PYTHON)
+	$(PYTHON)/bin/pip install --quiet --requirement benchmarks/requirements.txt
+	touch $@
 
 bench-report: setup
 	cargo run --release --package edge-moe-benchmarks -- report

@@ -291,6 +291,37 @@ fn a_profile_counts_cycles_in_rtl() {
 }
 
 #[test]
+fn a_float_network_is_written_as_onnx() {
+    let bench = Bench::new();
+    let report = bench.run("export model.safetensors -o all.onnx --json").json();
+    assert_eq!((&report["version"], &report["operator_set"]), (&1.into(), &17.into()));
+    assert_eq!(report["input_shape"], serde_json::json!([1, 3, 16, 32]));
+    let outputs = report["outputs"].as_array().unwrap();
+    assert_eq!((&outputs[0]["name"], &outputs[1]["name"]), (&"semseg".into(), &"depth".into()));
+    assert_eq!(outputs[1]["shape"], serde_json::json!([8, 16]));
+    let text = bench.run("export model.safetensors -o depth.onnx --task depth").succeeded();
+    assert!(text.contains("output `depth`: f32 [8, 16]") && !text.contains("semseg"), "{text}");
+    let bytes = |name: &str| std::fs::read(bench.path(name)).unwrap().len();
+    assert!(bytes("depth.onnx") < bytes("all.onnx"));
+}
+
+#[test]
+fn what_cannot_be_exported_is_refused() {
+    let bench = Bench::new();
+    bench.compile();
+    bench.run("export model.emoe -o x.onnx").refused(2, "model.emoe: is compiled and holds no float weights");
+    bench
+        .run("export model.safetensors -o x.onnx --task flow")
+        .refused(2, "task `flow`: the model does not answer it");
+    bench
+        .run("export model.safetensors -o x.onnx --task depth --task depth")
+        .refused(2, "task `depth`: is named twice");
+    bench.run("export model.safetensors -o no/x.onnx").refused(4, "no/x.onnx: cannot be written");
+    bench.run("export nothing -o x.onnx").refused(3, "nothing: cannot be read");
+    assert!(!bench.path("x.onnx").exists());
+}
+
+#[test]
 fn impossible_requests_are_refused() {
     let bench = Bench::new();
     bench.compile();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use edge_moe::device::{Device, RunFigures, SoftwareDevice};
+use edge_moe::device::{Device, RunFigures, Simd, SoftwareDevice};
 use edge_moe::{Error, Result};
 use indicatif::ProgressBar;
 
@@ -21,6 +21,11 @@ pub struct DeviceOptions {
     /// What runs the program
     #[arg(long, value_enum, env = "EDGE_MOE_DEVICE", default_value = "software")]
     pub device: DeviceKind,
+
+    /// Instructions of the software device: portable, avx2, avx512-vnni or amx; results do not depend on
+    /// them [default: the fastest of this CPU]
+    #[arg(long, env = "EDGE_MOE_SIMD", value_name = "NAME", value_parser = parse_simd)]
+    simd: Option<Simd>,
 
     #[command(flatten)]
     rtl: RtlOptions,
@@ -77,7 +82,7 @@ impl DeviceOptions {
             DeviceKind::Rtl => self.rtl.open(bar, random_memory),
             DeviceKind::Software => match self.rtl.given() {
                 Some(option) => Err(Error::usage(option, "applies to the RTL only").hint("add --device rtl")),
-                None => Ok(Box::new(SoftwareDevice::new())),
+                None => Ok(Box::new(SoftwareDevice::with_simd(self.simd.unwrap_or_else(Simd::best)))),
             },
         }
     }
@@ -148,6 +153,15 @@ pub fn figures_text(figures: &RunFigures) -> String {
     format!(
         "{cycles} cycles, {read_bytes} bytes read, {written_bytes} written; {seconds:.1} s, {rate:.0} cycles/s"
     )
+}
+
+fn parse_simd(text: &str) -> std::result::Result<Simd, String> {
+    let available = Simd::available();
+    let found = available.iter().copied().find(|simd| simd.name() == text);
+    found.ok_or_else(|| {
+        let names: Vec<_> = available.iter().map(|simd| simd.name()).collect();
+        format!("this CPU has {}", names.join(", "))
+    })
 }
 
 fn parse_range(text: &str) -> std::result::Result<(u32, u32), String> {

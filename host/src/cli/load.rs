@@ -1,4 +1,4 @@
-//! A model as `run`, `eval` and `verify` take it: a compiled artifact, or float weights
+//! A model as the verbs take it: a compiled artifact, or float weights
 //! that are calibrated and compiled on the way.
 
 use std::fs::File;
@@ -23,7 +23,7 @@ const OWN_CALIBRATION_PICTURES: usize = 32;
 const DEFAULT_ARCH: &str = "edge";
 
 /// Options that apply to float weights only.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct CompileOptions {
     /// Architecture to compile float weights for: tiny, edge, zcu102 or ecp5-85 [default: edge]
     #[arg(long, value_name = "NAME")]
@@ -67,6 +67,15 @@ pub fn open(path: &Path, options: &CompileOptions) -> Result<Opened> {
         );
     }
     Ok(Opened::Compiled(CompiledModel::open(path)?))
+}
+
+/// Opens `path` as [`open`] does, for those who need the float weights.
+pub fn open_float(path: &Path) -> Result<Model> {
+    match open(path, &CompileOptions::default())? {
+        Opened::Float(model, _) => Ok(*model),
+        Opened::Compiled(_) => Err(Error::usage(path.display(), "is compiled and holds no float weights")
+            .hint("give the .safetensors file that it was compiled from")),
+    }
 }
 
 /// Loads `path`; float weights are calibrated on `own_pictures` unless a directory was given, and on the

@@ -4,6 +4,7 @@
 mod compile;
 mod device;
 mod eval;
+mod export;
 mod fidelity;
 mod import_edge_moe;
 mod inspect;
@@ -52,6 +53,8 @@ enum Command {
     Fidelity(fidelity::Arguments),
     /// Make a model of the weights directory that Edge-MoE releases
     ImportEdgeMoe(import_edge_moe::Arguments),
+    /// Write the float network as ONNX
+    Export(export::Arguments),
     /// Show what a compiled model holds
     Inspect(inspect::Arguments),
     /// Say where the cycles of a picture go, layer by layer
@@ -93,6 +96,7 @@ fn execute(cli: Cli) -> Result<()> {
         Command::Eval(arguments) => eval::execute(&arguments),
         Command::Fidelity(arguments) => fidelity::execute(&arguments),
         Command::ImportEdgeMoe(arguments) => import_edge_moe::execute(&arguments),
+        Command::Export(arguments) => export::execute(&arguments),
         Command::Inspect(arguments) => inspect::execute(&arguments),
         Command::Profile(arguments) => profile::execute(&arguments),
         Command::Verify(arguments) => verify::execute(&arguments),

@@ -10,6 +10,8 @@
 //! the first picture nothing is allocated.
 
 mod attend;
+#[cfg(test)]
+mod definition;
 mod execute;
 mod layer;
 mod rows;

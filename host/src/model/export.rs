@@ -122,7 +122,7 @@ impl Tensors {
 }
 
 /// The model card's entries.
-fn card(model: &Model) -> HashMap<String, String> {
+pub(super) fn card(model: &Model) -> HashMap<String, String> {
     let config = &model.config;
     let names: Vec<&str> = config.tasks.iter().map(|task| task.name.as_str()).collect();
     let is_moe = |&index: &usize| matches!(model.blocks[index].feed_forward, FeedForward::Experts { .. });

@@ -7,6 +7,7 @@ mod export;
 pub mod float_reference;
 mod import;
 mod network;
+pub mod onnx;
 mod outliers;
 mod random;
 pub mod sample_shapes;

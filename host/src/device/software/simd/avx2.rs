@@ -103,9 +103,8 @@ unsafe fn weights_tile<const N: usize>(
             // SAFETY: a line holds four times sixteen bytes.
             let weights = unsafe { _mm_load_si128((&raw const line.0).cast::<__m128i>().add(quarter)) };
             let weights = _mm256_cvtepi8_epi16(weights);
-            for row in 0..N {
-                let products = _mm256_madd_epi16(weights, values[row]);
-                acc[row][quarter] = _mm256_add_epi32(acc[row][quarter], products);
+            for (acc, &values) in acc.iter_mut().zip(&values) {
+                acc[quarter] = _mm256_add_epi32(acc[quarter], _mm256_madd_epi16(weights, values));
             }
         }
     }
