@@ -137,7 +137,7 @@ mod tests {
     }
 
     fn normalised(logits: &[i16]) -> Vec<f64> {
-        let mut probabilities = vec![0; logits.len()];
+        let mut probabilities = vec![0u8; logits.len()];
         let sum = softmax(logits, &mut probabilities);
         assert_eq!(sum, probabilities.iter().map(|&p| u32::from(p)).sum::<u32>());
         probabilities.iter().map(|&p| f64::from(p) / f64::from(sum)).collect()
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn the_sum_is_never_zero() {
         for logit in i16::MIN..=i16::MAX {
-            let sum = softmax(&[logit], &mut [0]);
+            let sum = softmax(&[logit], &mut [0u8]);
             assert!((127..=255).contains(&sum), "logit {logit}: {sum}");
         }
     }
@@ -214,7 +214,7 @@ mod tests {
             logits in proptest::collection::vec(any::<i16>(), 1..200),
             value in -32768i64..32768,
         ) {
-            let mut probabilities = vec![0; logits.len()];
+            let mut probabilities = vec![0u8; logits.len()];
             let sum = softmax(&logits, &mut probabilities);
             let got = ContextScale::new(1 << 15, 15, sum).apply(i64::from(sum) * value);
             let bound = 0.5 + value.abs() as f64 / 16384.0;

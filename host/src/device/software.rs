@@ -14,6 +14,7 @@ mod attend;
 mod definition;
 mod execute;
 mod layer;
+mod memories;
 mod rows;
 mod simd;
 mod sums;
@@ -26,6 +27,7 @@ use edge_moe_isa::descriptor::{Descriptor, Space};
 use edge_moe_kernels::route::Queues;
 
 use self::execute::Buffers;
+use self::memories::Memories;
 use super::{Device, Stepper, bytes_not_words, no_program, not_loaded, words_of, writable_range};
 use crate::Result;
 use crate::executable::Executable;
@@ -49,15 +51,6 @@ struct Loaded {
     written: Written,
     /// What each whole program writes.
     written_by: Vec<Written>,
-}
-
-/// A model and the memories that its programs work on.
-struct Memories {
-    executable: Arc<Executable>,
-    /// The writable part of memory.
-    writable: Vec<u8>,
-    scratchpad: Vec<i16>,
-    residual: Vec<i16>,
 }
 
 /// Where the device stands in its programs.
@@ -97,7 +90,6 @@ impl SoftwareDevice {
 impl Loaded {
     fn new(executable: Arc<Executable>) -> Self {
         let arch = executable.arch();
-        let values = |words: u32| vec![0; (words * arch.vector) as usize];
         let written_by = |program: &Vec<Descriptor>| {
             let mut written = Written::new(arch);
             program.iter().for_each(|descriptor| written.execute(arch, &descriptor.operation));
@@ -109,12 +101,7 @@ impl Loaded {
             position: Position::Idle,
             written: Written::new(arch),
             written_by: executable.programs().iter().map(written_by).collect(),
-            memories: Memories {
-                writable: vec![0; executable.window().writable_bytes as usize],
-                scratchpad: values(arch.scratchpad_words),
-                residual: values(arch.residual_words),
-                executable,
-            },
+            memories: Memories::new(executable),
         }
     }
 
@@ -156,7 +143,9 @@ impl Device for SoftwareDevice {
         let executable = Arc::clone(&loaded.memories.executable);
         let descriptors = Loaded::program(&executable, program)?;
         // Inside the thread pool, so that not every operation has to go there.
-        rayon::scope(|_| descriptors.iter().for_each(|descriptor| loaded.execute(simd, &descriptor.operation)));
+        rayon::scope(|_| {
+            descriptors.iter().for_each(|descriptor| loaded.execute(simd, &descriptor.operation))
+        });
         loaded.position = Position::Ran(program);
         Ok(())
     }

@@ -34,7 +34,9 @@ impl Head<'_> {
         let panels = room(panels, key_panels * key_lines + value_panels * value_lines);
         let (keys, values) = panels.split_at_mut(key_panels * key_lines);
         pack(path, keys, key_lines, tokens, |token| &self.keys[token * self.channels..][..width]);
-        pack(path, values, value_lines, width, |channel| &self.values[channel * self.padded_tokens..][..tokens]);
+        pack(path, values, value_lines, width, |channel| {
+            &self.values[channel * self.padded_tokens..][..tokens]
+        });
         let logits = room(logits, tokens);
         for (block, context) in context.chunks_mut(BLOCK_QUERIES * width).enumerate() {
             let first = first + block * BLOCK_QUERIES;

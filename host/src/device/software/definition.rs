@@ -78,7 +78,8 @@ impl Plain {
     }
 
     fn linear(&mut self, linear: &Linear) {
-        let packed = PackedLinear::new(self.memories.executable.arch(), linear.inputs.into(), linear.outputs.into());
+        let packed =
+            PackedLinear::new(self.memories.executable.arch(), linear.inputs.into(), linear.outputs.into());
         let rows = usize::from(linear.sets) * usize::from(linear.tokens);
         let input = &self.memories.scratchpad[self.memories.values_at(linear.input, rows * packed.inputs)];
         let layer = Layer {
@@ -110,7 +111,8 @@ impl Plain {
             .map(|Parameter { multiplier, bias }| ChannelNorm { gain: multiplier as i16, offset: bias })
             .collect();
         let count = usize::from(norm.tokens) * channels;
-        let (input, output) = (self.memories.values_at(norm.input, count), self.memories.values_at(norm.output, count));
+        let (input, output) =
+            (self.memories.values_at(norm.input, count), self.memories.values_at(norm.output, count));
         let scale = requantise(norm.shift, norm.bias_shift);
         let tokens = self.memories.residual[input].chunks(channels);
         tokens.zip(self.memories.scratchpad[output].chunks_mut(channels)).for_each(|(token, out)| {
@@ -200,7 +202,9 @@ impl Plain {
     fn copy(&mut self, copy: &Copy) {
         let count = copy.words as usize * self.memories.vector();
         let values = match copy.source_space {
-            Space::Scratchpad => self.memories.scratchpad[self.memories.values_at(copy.source, count)].to_vec(),
+            Space::Scratchpad => {
+                self.memories.scratchpad[self.memories.values_at(copy.source, count)].to_vec()
+            }
             Space::Residual => self.memories.residual[self.memories.values_at(copy.source, count)].to_vec(),
             Space::Memory => {
                 let bytes = self.memories.memory_bytes(copy.source, 2 * count);

@@ -1,7 +1,6 @@
 //! What each operation does.
 
 use std::cell::RefCell;
-use std::ops::Range;
 
 use edge_moe_isa::descriptor::{
     Attention, Copy, Destination, Experts, Linear, Norm, Operation, Route, Space,
@@ -12,13 +11,14 @@ use edge_moe_kernels::layer_norm::ChannelNorm;
 use edge_moe_kernels::route::{Visit, accumulate_weighted};
 use rayon::prelude::*;
 
+use super::Loaded;
 use super::attend::Head;
 use super::layer::{GROUP_CHANNELS, Layer};
+use super::memories::Memories;
 use super::rows::{Activations, Scratch, room};
 use super::simd::panel::ROWS;
 use super::simd::{Path, Simd};
 use super::vectorised::NormToken;
-use super::{Loaded, Memories};
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
@@ -74,7 +74,8 @@ impl Loaded {
 
     fn linear(&mut self, path: impl Path, linear: &Linear) {
         let Self { memories, buffers: Buffers { input, filled, results, .. }, .. } = self;
-        let packed = PackedLinear::new(memories.executable.arch(), linear.inputs.into(), linear.outputs.into());
+        let packed =
+            PackedLinear::new(memories.executable.arch(), linear.inputs.into(), linear.outputs.into());
         let rows = usize::from(linear.sets) * usize::from(linear.tokens);
         let wanted = Some((linear.input, rows, packed.inputs));
         if *filled != wanted {
@@ -106,9 +107,12 @@ impl Loaded {
         let channels = usize::from(norm.channels);
         let records = memories.image_bytes(norm.parameters, channels * PARAMETER_BYTES);
         norms.clear();
-        norms.extend(records.chunks(PARAMETER_BYTES).map(Parameter::decode_signed).map(
-            |Parameter { multiplier, bias }| ChannelNorm { gain: multiplier as i16, offset: bias },
-        ));
+        norms.extend(
+            records
+                .chunks(PARAMETER_BYTES)
+                .map(Parameter::decode_signed)
+                .map(|Parameter { multiplier, bias }| ChannelNorm { gain: multiplier as i16, offset: bias }),
+        );
         let count = usize::from(norm.tokens) * channels;
         let (input, output) = (memories.values_at(norm.input, count), memories.values_at(norm.output, count));
         let scale = requantise(norm.shift, norm.bias_shift);
@@ -260,7 +264,8 @@ fn answer_one(
     let (channels, hidden) = (usize::from(experts.channels), usize::from(experts.hidden_channels));
     let (fc1, fc2) = (PackedLinear::new(arch, channels, hidden), PackedLinear::new(arch, hidden, channels));
     let start = experts.weights + expert as u32 * experts.stride;
-    let (fc1_bytes, fc2_bytes) = (memories.image_from(start), memories.image_from(start + fc1.bytes() as u32));
+    let (fc1_bytes, fc2_bytes) =
+        (memories.image_from(start), memories.image_from(start + fc1.bytes() as u32));
     let fc1 = Layer {
         packed: fc1,
         bytes: fc1_bytes,
@@ -322,41 +327,6 @@ impl Memories {
                     }
                 }
             }
-        }
-    }
-
-    /// Where the channels of a token stand, from word `base` on.
-    fn token(&self, base: u32, token: u32, channels: usize) -> Range<usize> {
-        let start = base as usize * self.vector() + token as usize * channels;
-        start..start + channels
-    }
-
-    fn vector(&self) -> usize {
-        self.executable.arch().vector as usize
-    }
-
-    /// Where `count` values from word `address` on stand in an on-chip memory.
-    fn values_at(&self, address: u32, count: usize) -> Range<usize> {
-        let start = address as usize * self.vector();
-        start..start + count
-    }
-
-    /// The image from a memory address on.
-    fn image_from(&self, address: u32) -> &[u8] {
-        &self.executable.image()[address as usize - self.writable.len()..]
-    }
-
-    /// Bytes of the image at a memory address.
-    fn image_bytes(&self, address: u32, count: usize) -> &[u8] {
-        &self.image_from(address)[..count]
-    }
-
-    /// Bytes anywhere in memory.
-    fn memory_bytes(&self, address: u32, count: usize) -> &[u8] {
-        let start = address as usize;
-        match start < self.writable.len() {
-            true => &self.writable[start..start + count],
-            false => self.image_bytes(address, count),
         }
     }
 }

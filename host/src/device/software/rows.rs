@@ -22,7 +22,12 @@ pub struct Activations {
 
 impl Activations {
     /// Takes `count` rows of `width` values.
-    pub fn fill<'a, P: Path>(&mut self, path: P, width: usize, rows: impl ExactSizeIterator<Item = &'a [i16]>) {
+    pub fn fill<'a, P: Path>(
+        &mut self,
+        path: P,
+        width: usize,
+        rows: impl ExactSizeIterator<Item = &'a [i16]>,
+    ) {
         self.stride = width.next_multiple_of(ROW_BYTES);
         self.count = rows.len();
         let values = self.count.next_multiple_of(ROW_MULTIPLE) * self.stride;

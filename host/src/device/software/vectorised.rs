@@ -67,7 +67,10 @@ impl Finish<'_> {
         if bits == ACTIVATION_BITS {
             results.iter_mut().zip(scaled).for_each(|(result, scaled)| *result = saturate16(scaled));
         } else {
-            results.iter_mut().zip(scaled).for_each(|(result, scaled)| *result = saturate(scaled, bits) as i16);
+            results
+                .iter_mut()
+                .zip(scaled)
+                .for_each(|(result, scaled)| *result = saturate(scaled, bits) as i16);
         }
     }
 }

@@ -41,7 +41,12 @@ pub fn graph(model: &Model, tasks: &[usize]) -> Result<GraphProto, String> {
         }
         pass.head(task, &residual);
         let asked = &config.tasks[task];
-        graph.output(&asked.name, ElementType::F32, &<[usize; 2]>::from(config.answer_shape(asked)), meaning(asked));
+        graph.output(
+            &asked.name,
+            ElementType::F32,
+            &<[usize; 2]>::from(config.answer_shape(asked)),
+            meaning(asked),
+        );
     }
     graph.finish(&model.provenance.file)
 }

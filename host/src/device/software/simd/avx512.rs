@@ -39,9 +39,7 @@ impl Path for Avx512 {
     const SPLIT: bool = true;
 
     fn vectorise<C: Computation>(self, computation: C) -> C::Output {
-        #[target_feature(
-            enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,bmi1,bmi2,lzcnt,popcnt"
-        )]
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,bmi1,bmi2,lzcnt,popcnt")]
         fn compiled<C: Computation>(computation: C) -> C::Output {
             computation.compute()
         }
@@ -173,7 +171,8 @@ impl WeightTile<'_> {
             for row in 0..R {
                 let at = first_byte + row * rows.stride + 4 * line;
                 // SAFETY: four bytes of the row, by the contract.
-                let bytes = unsafe { [broadcast(rows.low.as_ptr().add(at)), broadcast(rows.high.as_ptr().add(at))] };
+                let bytes =
+                    unsafe { [broadcast(rows.low.as_ptr().add(at)), broadcast(rows.high.as_ptr().add(at))] };
                 for n in 0..N {
                     low[row][n] = _mm512_dpbusd_epi32(low[row][n], bytes[0], weights[n]);
                     high[row][n] = _mm512_dpbusd_epi32(high[row][n], bytes[1], weights[n]);
@@ -376,8 +375,10 @@ fn gelu_blocks(blocks: &mut [[i16; 32]], fraction_bits: u32) {
         let segment = _mm512_min_epu16(_mm512_srl_epi16(magnitude, shift), last);
         let (start, slope) = (starts.look_up(segment), slopes.look_up(segment));
         let fraction = _mm512_and_si512(magnitude, mask);
-        let low = _mm512_madd_epi16(_mm512_unpacklo_epi16(start, slope), _mm512_unpacklo_epi16(unit, fraction));
-        let high = _mm512_madd_epi16(_mm512_unpackhi_epi16(start, slope), _mm512_unpackhi_epi16(unit, fraction));
+        let low =
+            _mm512_madd_epi16(_mm512_unpacklo_epi16(start, slope), _mm512_unpacklo_epi16(unit, fraction));
+        let high =
+            _mm512_madd_epi16(_mm512_unpackhi_epi16(start, slope), _mm512_unpackhi_epi16(unit, fraction));
         let low = _mm512_srai_epi32::<{ gelu::OUTPUT_SHIFT }>(_mm512_add_epi32(low, half));
         let high = _mm512_srai_epi32::<{ gelu::OUTPUT_SHIFT }>(_mm512_add_epi32(high, half));
         let relu = _mm512_max_epi16(values, _mm512_setzero_si512());
@@ -480,8 +481,10 @@ impl LoadedTable {
         let [a, b, c, d, e, f, g, h] = self.0;
         let upper_quarter = _mm512_test_epi16_mask(indices, _mm512_set1_epi16(64));
         let upper_half = _mm512_test_epi16_mask(indices, _mm512_set1_epi16(128));
-        let (first, second) = (_mm512_permutex2var_epi16(a, indices, b), _mm512_permutex2var_epi16(c, indices, d));
-        let (third, fourth) = (_mm512_permutex2var_epi16(e, indices, f), _mm512_permutex2var_epi16(g, indices, h));
+        let (first, second) =
+            (_mm512_permutex2var_epi16(a, indices, b), _mm512_permutex2var_epi16(c, indices, d));
+        let (third, fourth) =
+            (_mm512_permutex2var_epi16(e, indices, f), _mm512_permutex2var_epi16(g, indices, h));
         let lower = _mm512_mask_mov_epi16(first, upper_quarter, second);
         let upper = _mm512_mask_mov_epi16(third, upper_quarter, fourth);
         _mm512_mask_mov_epi16(lower, upper_half, upper)
