@@ -1,38 +1,51 @@
-//! The software device against the float reference, on one picture with both
-//! tasks at the full Edge-MoE shape, in one run.
+//! The software device on each kind of instructions that this CPU has, with one thread and with all: one
+//! picture at the full Edge-MoE shape, one task and both.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use edge_moe::compile::compile;
 use edge_moe::compiled::CompiledModel;
-use edge_moe::device::SoftwareDevice;
-use edge_moe::model::{float_reference, read_safetensors};
+use edge_moe::device::{Simd, SoftwareDevice};
+use edge_moe::model::read_safetensors;
 use edge_moe::picture;
 use edge_moe::quantise::calibrate;
 use edge_moe::runtime::Runtime;
 use edge_moe_isa::arch::ArchConfig;
+use image::RgbImage;
 
-fn full_shape(criterion: &mut Criterion) {
+fn full_shape() -> (Arc<CompiledModel>, RgbImage) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let model = read_safetensors(&root.join("models/m3vit-street-tiny.f16.safetensors")).unwrap();
     let picture = picture::read(&root.join("samples/street/000.png")).unwrap();
     let pictures = std::slice::from_ref(&picture);
     let ranges = calibrate(&model, pictures, &|| ());
     let compilation = compile(&model, &ArchConfig::edge(), &ranges, pictures.len()).unwrap();
-    let compiled = CompiledModel::from_bytes(compilation.artifact).unwrap();
-    let mut runtime = Runtime::new(SoftwareDevice::new(), compiled).unwrap();
-    let program = runtime.program_for(None).unwrap();
-    let patches = picture::patches(&picture, model.config.patch);
+    (CompiledModel::from_bytes(compilation.artifact).unwrap(), picture)
+}
 
-    let mut group = criterion.benchmark_group("full shape, both tasks");
+/// Times every path in a pool of `threads` threads.
+fn paths(criterion: &mut Criterion, name: &str, task: Option<&str>, threads: usize) {
+    let (model, picture) = full_shape();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let mut group = criterion.benchmark_group(name);
     group.sample_size(20);
-    group.bench_function("software device", |bench| bench.iter(|| runtime.run(&picture, program).unwrap()));
-    group.bench_function("float reference", |bench| {
-        bench.iter(|| float_reference::run(&model, &patches, &[0, 1], &mut ()));
-    });
+    for simd in Simd::available() {
+        let mut runtime = Runtime::new(SoftwareDevice::with_simd(simd), Arc::clone(&model)).unwrap();
+        let program = runtime.program_for(task).unwrap();
+        group.bench_function(simd.name(), |bench| {
+            pool.install(|| bench.iter(|| runtime.run(&picture, program).unwrap()));
+        });
+    }
     group.finish();
 }
 
-criterion_group!(benches, full_shape);
+fn software_device(criterion: &mut Criterion) {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    paths(criterion, "software-paths", Some("semseg"), 1);
+    paths(criterion, "software-paths both tasks, all threads", None, threads);
+}
+
+criterion_group!(benches, software_device);
 criterion_main!(benches);

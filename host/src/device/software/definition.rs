@@ -264,7 +264,7 @@ impl AttentionInput<'_> {
         let width = usize::from(attention.head_channels);
         let logit_scale = requantise(attention.logit_shift, 0);
         let mut logits = vec![0; tokens];
-        let mut probabilities = vec![0; tokens];
+        let mut probabilities = vec![0u8; tokens];
         for (head, context) in context.chunks_mut(width).enumerate() {
             let query = &self.queries[row * channels + head * width..][..width];
             let query: Vec<i16> = query.iter().copied().map(query_operand).collect();

@@ -58,7 +58,7 @@ fn weights_are_the_models_bits() {
     for (name, weight) in [
         ("block3.expert2.fc1.weight", &experts[2].fc1.weight),
         ("depth.block3.gate.weight", &gates[1]),
-        ("depth.head.weight", &model.heads[1].linear.weight),
+        ("depth.head.weight", &model.heads[1].as_ref().unwrap().linear.weight),
     ] {
         let tensor = constant(&graph, name);
         let bytes: Vec<u8> = weight.iter().flat_map(|value| value.to_le_bytes()).collect();
