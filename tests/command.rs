@@ -103,7 +103,8 @@ fn compiled_models_answer_pictures_of_any_format_and_size() {
     let report = bench.run("run model.emoe pictures/0.png large.jpg --out answers --json").json();
     assert_eq!(report["version"], 1);
     assert_eq!(report["arch"], "edge");
-    assert_eq!(report["device"], "software device");
+    let instructions = edge_moe::device::Simd::best();
+    assert_eq!(report["device"], format!("software device ({instructions})"));
     assert_eq!(report["pictures"][1]["picture"], "large.jpg");
     let routing = report["pictures"][0]["routing"].as_array().unwrap();
     assert_eq!(routing.len(), 4);

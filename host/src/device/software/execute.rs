@@ -188,7 +188,7 @@ impl Loaded {
                 *residual = accumulate_weighted(*residual, value, visit.score);
             }
         }
-        queues.reset(0);
+        queues.reset(queues.experts());
     }
 
     fn copy(&mut self, copy: &Copy) {
