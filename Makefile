@@ -20,7 +20,7 @@ DEVICE  ?= software
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 APT  := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
-.PHONY: run test test-long verify lint lint-rtl bench bench-report docs setup setup-rtl
+.PHONY: run test test-long verify lint lint-rtl bench bench-fidelity bench-report docs setup setup-rtl
 
 # The RTL as a device needs Verilator.
 SIM := $(if $(filter rtl,$(DEVICE)),--features sim)
@@ -67,11 +67,25 @@ lint-rtl: setup-rtl
 # ONNX Runtime, beside which the software device is timed.
 PYTHON := target/benchmarks-python
 
-bench: setup-rtl $(PYTHON)/installed
+bench: setup-rtl $(PYTHON)/installed bench-fidelity
 	cargo bench --package edge-moe --package edge-moe-hdl --package edge-moe-benchmarks
 	for results in cpu accelerator sweep; do \
 		cargo run --release --package edge-moe-benchmarks --features sim -- $$results || exit 1; \
 	done
+
+# How true the answers are; with EDGE_MOE_WEIGHTS=DIR also those of Edge-MoE's released weights.
+FIDELITY := target/release/edge-moe fidelity
+RESULTS  := benchmarks/results
+
+bench-fidelity: setup
+	mkdir -p $(OUT)
+	cargo build --release --bin edge-moe
+	$(FIDELITY) $(MODEL) samples/street --json > $(OUT)/fidelity.json && mv $(OUT)/fidelity.json $(RESULTS)/fidelity-plain.json
+	$(FIDELITY) $(MODEL) samples/street --outliers 1 --json > $(OUT)/fidelity.json && mv $(OUT)/fidelity.json $(RESULTS)/fidelity-outliers.json
+ifdef EDGE_MOE_WEIGHTS
+	target/release/edge-moe import-edge-moe $(EDGE_MOE_WEIGHTS) -o $(OUT)/edge-moe.safetensors --fill-missing 1 --picture $(OUT)/edge-moe.png
+	$(FIDELITY) $(OUT)/edge-moe.safetensors $(OUT)/edge-moe.png --json > $(OUT)/fidelity.json && mv $(OUT)/fidelity.json $(RESULTS)/fidelity-edge-moe.json
+endif
 
 $(PYTHON)/installed: benchmarks/requirements.txt
 	@python3 -c "import ensurepip" 2>/dev/null || { $(APT) update && $(APT) install --yes python3-venv; }

@@ -1,5 +1,5 @@
-//! The software device on each kind of instructions that this CPU has, with one thread and with all: one
-//! picture at the full Edge-MoE shape, one task and both.
+//! The software device on each kind of instructions that this CPU has: one picture and task at the full
+//! Edge-MoE shape, one thread.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,15 +25,14 @@ fn full_shape() -> (Arc<CompiledModel>, RgbImage) {
     (CompiledModel::from_bytes(compilation.artifact).unwrap(), picture)
 }
 
-/// Times every path in a pool of `threads` threads.
-fn paths(criterion: &mut Criterion, name: &str, task: Option<&str>, threads: usize) {
+fn paths(criterion: &mut Criterion) {
     let (model, picture) = full_shape();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-    let mut group = criterion.benchmark_group(name);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let mut group = criterion.benchmark_group("software-paths");
     group.sample_size(20);
     for simd in Simd::available() {
         let mut runtime = Runtime::new(SoftwareDevice::with_simd(simd), Arc::clone(&model)).unwrap();
-        let program = runtime.program_for(task).unwrap();
+        let program = runtime.program_for(Some("semseg")).unwrap();
         group.bench_function(simd.name(), |bench| {
             pool.install(|| bench.iter(|| runtime.run(&picture, program).unwrap()));
         });
@@ -41,11 +40,5 @@ fn paths(criterion: &mut Criterion, name: &str, task: Option<&str>, threads: usi
     group.finish();
 }
 
-fn software_device(criterion: &mut Criterion) {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    paths(criterion, "software-paths", Some("semseg"), 1);
-    paths(criterion, "software-paths both tasks, all threads", None, threads);
-}
-
-criterion_group!(benches, software_device);
+criterion_group!(benches, paths);
 criterion_main!(benches);
