@@ -8,6 +8,7 @@ import operator
 import pathlib
 import random
 import struct
+import subprocess
 import sys
 
 import emulator
@@ -95,4 +96,7 @@ def main(bochs, kernel, program, folder):
 if __name__ == "__main__":
     if len(sys.argv) != 5:
         sys.exit(__doc__.strip().splitlines()[-1])
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except (OSError, RuntimeError, ValueError, subprocess.TimeoutExpired) as error:
+        sys.exit(str(error))

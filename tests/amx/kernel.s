@@ -4,7 +4,7 @@
 #
 # emulator.py puts this, page tables, parameters and program where they belong. What the program writes leaves
 # through port 0xe9, which the emulator prints: after a greeting, frames of descriptor (u8), length (u32) and
-# bytes. Descriptor 255 is the exit code.
+# bytes. Descriptor 255 is the exit code, 254 if tiles are still configured.
 
         .intel_syntax noprefix
         .set parameters, 0x7000
@@ -178,6 +178,11 @@ getrandom:
         jmp     return
 
 exit_group:
+        mov     ecx, 1                                          # XINUSE: tiles must not be configured
+        xgetbv
+        test    eax, 1 << 17
+        mov     eax, 254
+        cmovnz  edi, eax
         mov     [exit_code], edi
         mov     esi, offset exit_code
         mov     edi, 255
