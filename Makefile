@@ -3,6 +3,7 @@
 # make test   every test
 # make test-long  the same with many more seeds
 # make verify the RTL against the software device: three models at edge and zcu102, 10000 random programs
+# make check-amx  the AMX path of the software device on an emulated CPU
 # make lint   formatting, clippy, rustdoc
 # make bench  measure: benches, the RTL of every architecture, the design space; into benchmarks/results
 # make bench-report  render benchmarks/results into docs/benchmarks.md
@@ -20,7 +21,7 @@ DEVICE  ?= software
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 APT  := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
-.PHONY: run test test-long verify lint lint-rtl bench bench-fidelity bench-report docs setup setup-rtl
+.PHONY: run test test-long verify check-amx lint lint-rtl bench bench-fidelity bench-report docs setup setup-rtl
 
 # The RTL as a device needs Verilator.
 SIM := $(if $(filter rtl,$(DEVICE)),--features sim)
@@ -45,6 +46,36 @@ verify: setup-rtl
 	done
 	target/release/edge-moe verify --random-programs 10000 --device rtl --arch tiny
 	target/release/edge-moe verify --random-programs 500 --device rtl --arch edge
+
+# Bochs, with a Sapphire Rapids that has AMX. Version 3.0 extends no sign in products of tiles (Intel SDM,
+# volume 2, TDPBUSD): mended before it is built.
+AMX          := target/amx
+BOCHS        ?= $(AMX)/bochs-3.0/bochs
+BOCHS_URL    := https://deb.debian.org/debian/pool/main/b/bochs/bochs_3.0+dfsg.orig.tar.xz
+BOCHS_SHA256 := 78f6c73d4a6472d5130a87ab9dc306d02c7c71ed8e25b3a8ef642e2a7acd282b
+X86_64_LINUX := x86_64-unknown-linux-gnu
+
+check-amx: setup $(BOCHS) $(AMX)/kernel.bin
+	RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static" \
+		cargo build --release --package edge-moe-amx --target $(X86_64_LINUX) --target-dir $(AMX)
+	python3 tests/amx/check.py $(BOCHS) $(AMX)/kernel.bin $(AMX)/$(X86_64_LINUX)/release/edge-moe-amx $(AMX)/run
+
+$(AMX)/kernel.bin: tests/amx/kernel.s
+	mkdir -p $(AMX)
+	as -o $(AMX)/kernel.o $<
+	ld -o $@ --oformat binary -Ttext 0x8000 -e _start $(AMX)/kernel.o
+
+$(AMX)/bochs-3.0/bochs:
+	@for tool in g++ curl xz; do command -v $$tool >/dev/null || missing=yes; done; \
+	test -z "$$missing" || { $(APT) update && $(APT) install --yes g++ curl xz-utils; }
+	mkdir -p $(AMX)
+	curl --fail --location --silent --show-error --output $(AMX)/bochs.tar.xz $(BOCHS_URL)
+	echo "$(BOCHS_SHA256)  $(AMX)/bochs.tar.xz" | sha256sum --check --quiet
+	tar --extract --directory $(AMX) --file $(AMX)/bochs.tar.xz
+	sed --in-place 's/\* Bit32s(ybyte\[\([0-3]\)\])/* Bit32s(Bit8s(ybyte[\1]))/' $(AMX)/bochs-3.0/cpu/avx/amx.cc
+	cd $(AMX)/bochs-3.0 && CFLAGS="-O2 -w" CXXFLAGS="-O2 -w" ./configure --enable-cpu-level=6 --enable-x86-64 \
+		--enable-avx --enable-evex --enable-amx --with-nogui --disable-docbook >configure.log
+	$(MAKE) --directory $(AMX)/bochs-3.0 >$(AMX)/bochs.log
 
 lint: setup
 	cargo fmt --check
