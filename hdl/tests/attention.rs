@@ -113,7 +113,7 @@ impl Attention {
                     scale.apply(dot(&query, key), self.logit_multiplier.into(), 0, ACTIVATION_BITS)
                 };
                 let logits: Vec<i16> = (0..self.tokens).map(logit).collect();
-                let mut probabilities = vec![0; self.tokens];
+                let mut probabilities = vec![0u8; self.tokens];
                 let sum = softmax(&logits, &mut probabilities);
                 let scale = ContextScale::new(self.context_multiplier, self.context_shift, sum);
                 for channel in 0..width {

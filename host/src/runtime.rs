@@ -153,9 +153,8 @@ impl<D: Device> Runtime<D> {
     fn read_rows(&mut self, address: u64, rows: usize, columns: usize, stride: usize) -> Result<Array2<i16>> {
         let mut bytes = vec![0; rows * stride];
         self.device.read_memory(address, &mut bytes)?;
-        Ok(Array2::from_shape_fn((rows, columns), |(row, column)| {
-            let start = row * stride + 2 * column;
-            i16::from_le_bytes([bytes[start], bytes[start + 1]])
-        }))
+        let values = bytes.chunks(stride).flat_map(|row| row[..2 * columns].as_chunks().0);
+        let values = values.map(|&value| i16::from_le_bytes(value)).collect();
+        Ok(Array2::from_shape_vec((rows, columns), values).expect("every row holds its columns"))
     }
 }
