@@ -30,7 +30,14 @@ impl RunningMaximum {
     #[must_use]
     #[inline(always)]
     pub fn update(self, logit: i16) -> Self {
-        Self(self.0.max(ceiling(logit)))
+        let ceiling = (i32::from(logit) + (1 << LOGIT_FRACTION_BITS) - 1) >> LOGIT_FRACTION_BITS;
+        Self(self.0.max(ceiling))
+    }
+
+    /// The integer itself.
+    #[inline(always)]
+    pub fn get(self) -> i32 {
+        self.0
     }
 
     /// `M − logit ≥ 0`, with 8 fraction bits.
@@ -38,12 +45,6 @@ impl RunningMaximum {
     fn distance(self, logit: i16) -> u32 {
         ((self.0 << LOGIT_FRACTION_BITS) - i32::from(logit)) as u32
     }
-}
-
-/// Smallest integer that is no less than a logit.
-#[inline(always)]
-pub fn ceiling(logit: i16) -> i32 {
-    (i32::from(logit) + (1 << LOGIT_FRACTION_BITS) - 1) >> LOGIT_FRACTION_BITS
 }
 
 /// 2^−x in Q0.16 for x ≥ 0 with 8 fraction bits: at most 65535, rounded to

@@ -394,7 +394,8 @@ fn gelu_blocks(blocks: &mut [[i16; 32]], fraction_bits: u32) {
 fn weigh(logits: &[i16], operands: &mut [i16]) -> u32 {
     const LOW: i32 = 0xffff;
     let largest = logits.iter().fold(i16::MIN, |largest, &logit| largest.max(logit));
-    let maximum = _mm512_set1_epi32(softmax::ceiling(largest) << softmax::LOGIT_FRACTION_BITS);
+    let maximum = softmax::RunningMaximum::START.update(largest);
+    let maximum = _mm512_set1_epi32(maximum.get() << softmax::LOGIT_FRACTION_BITS);
     let powers = POWERS.load();
     let (zero, low) = (_mm512_setzero_si512(), _mm512_set1_epi32(LOW));
     let mut carried = _mm512_set1_epi32(1 << 15);
