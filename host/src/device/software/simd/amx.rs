@@ -19,7 +19,7 @@ const TILE_BIT: u32 = 1 << 24;
 const INT8_BIT: u32 = 1 << 25;
 
 /// Rows of activations of a tile.
-pub const TILE_ROWS: usize = 16;
+const TILE_ROWS: usize = 16;
 /// Panels that a tile of activations is multiplied with at a time.
 const PANELS: usize = 2;
 /// Lines that a tile holds.
@@ -121,8 +121,7 @@ impl Path for Amx {
                         steps,
                     };
                     multiply(&operands, &mut tile);
-                    let rows_left = TILE_ROWS.min(rows.count - row);
-                    for (r, sums) in sums.chunks_mut(count * ROWS).skip(row).take(rows_left).enumerate() {
+                    for (r, sums) in sums.chunks_mut(count * ROWS).skip(row).take(TILE_ROWS).enumerate() {
                         let sums = sums[panel * ROWS..].as_chunks_mut::<ROWS>().0.iter_mut();
                         for ((sums, start), tile) in sums.zip(&starts[panel..]).zip(tile.as_chunks::<2>().0) {
                             self.0.vectorise(Join { start, low: &tile[0][r], high: &tile[1][r], sums });
