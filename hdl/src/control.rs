@@ -11,36 +11,11 @@ mod counters;
 mod lite;
 
 pub use counters::Counters;
-use edge_moe_isa::INTERFACE_VERSION;
 use edge_moe_isa::arch::ArchConfig;
-use edge_moe_isa::registers::{self, Register as Name};
+use edge_moe_isa::registers::{CONSTANTS, Register as Name, constants};
 pub use lite::Lite;
 
 use crate::support::prelude::*;
-
-/// Registers that never change.
-const CONSTANTS: usize = 15;
-
-/// What the constant registers hold.
-fn constants(arch: &ArchConfig) -> [(Name, u32); CONSTANTS] {
-    [
-        (Name::Magic, registers::MAGIC),
-        (Name::Version, INTERFACE_VERSION),
-        (Name::Lanes, arch.lanes),
-        (Name::Vector, arch.vector),
-        (Name::ScratchpadWords, arch.scratchpad_words),
-        (Name::ResidualWords, arch.residual_words),
-        (Name::BankWords, arch.bank_words),
-        (Name::MaxTokens, arch.max_tokens),
-        (Name::MaxExperts, arch.max_experts),
-        (Name::QueueNodes, arch.queue_nodes),
-        (Name::NormWidth, arch.norm_width),
-        (Name::EpilogueWidth, arch.epilogue_width),
-        (Name::MemoryBytes, arch.memory_bytes),
-        (Name::MemoryPorts, arch.memory_ports),
-        (Name::StreamEntries, arch.stream_entries),
-    ]
-}
 
 /// The word of a register, to compare addresses with.
 fn at(register: Name) -> Constant<Bits<10>> {

@@ -4,6 +4,7 @@
 //! definitions below are the only ones: RTL, drivers and `docs/registers.md`
 //! are generated from them.
 
+use crate::arch::ArchConfig;
 use crate::descriptor::joined;
 
 /// What [`Register::Magic`] reads: the bytes `EMOE`.
@@ -167,6 +168,31 @@ impl Register {
         let of_it = |layout: &&RegisterLayout| layout.register == self;
         REGISTERS.iter().find(of_it).expect("every register is defined")
     }
+}
+
+/// Registers that never change.
+pub const CONSTANTS: usize = 15;
+
+/// What the registers that never change hold in a device of these sizes: a host compares them before it
+/// uses a device.
+pub fn constants(arch: &ArchConfig) -> [(Register, u32); CONSTANTS] {
+    [
+        (Register::Magic, MAGIC),
+        (Register::Version, crate::INTERFACE_VERSION),
+        (Register::Lanes, arch.lanes),
+        (Register::Vector, arch.vector),
+        (Register::ScratchpadWords, arch.scratchpad_words),
+        (Register::ResidualWords, arch.residual_words),
+        (Register::BankWords, arch.bank_words),
+        (Register::MaxTokens, arch.max_tokens),
+        (Register::MaxExperts, arch.max_experts),
+        (Register::QueueNodes, arch.queue_nodes),
+        (Register::NormWidth, arch.norm_width),
+        (Register::EpilogueWidth, arch.epilogue_width),
+        (Register::MemoryBytes, arch.memory_bytes),
+        (Register::MemoryPorts, arch.memory_ports),
+        (Register::StreamEntries, arch.stream_entries),
+    ]
 }
 
 /// Bits of [`Register::Control`].
