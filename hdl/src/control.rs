@@ -12,7 +12,7 @@ mod lite;
 
 pub use counters::Counters;
 use edge_moe_isa::arch::ArchConfig;
-use edge_moe_isa::registers::{CONSTANTS, Register as Name, constants};
+use edge_moe_isa::registers::{self, CONSTANTS, Register as Name, constants};
 pub use lite::Lite;
 
 use crate::support::prelude::*;
