@@ -174,7 +174,7 @@ impl<const W: usize, const A: usize> Logic for Rom<W, A> {
         let entries = self._entries.iter().enumerate();
         let entries: String =
             entries.map(|(index, entry)| format!("    table_[{index}] = {W}'h{entry:x};\n")).collect();
-        let style = if W << A <= LUT_ROM_BITS { "distributed" } else { "block" };
+        let style = if W << A <= LUT_ROM_BITS { "logic" } else { "block" };
         Verilog::Custom(format!(
             "(* rom_style = \"{style}\" *) reg [{width}:0] table_ [0:{last}];
 initial begin
