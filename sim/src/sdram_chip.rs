@@ -1,5 +1,5 @@
-//! A chip of SDR SDRAM: 32 MiB, 16 bits, 4 banks of 8192 rows of 512 columns, as IS42S16160G-7,
-//! W9825G6KH-6 or AS4C16M16SA-7; where they differ, the slowest. Bursts of one column, CAS latency 2.
+//! A chip of SDR SDRAM: 32 MiB, 16 bits, 4 banks of 8192 rows of 512 columns, with times that
+//! AS4C16M16SA-7, IS42S16160G-7 and W9825G6KH-6 keep. Bursts of one column, CAS latency 2.
 //!
 //! One call a cycle. A cycle begins with the edge at which the board's output registers change and ends
 //! with the edge at which its input registers take `dq`; the chip's clock rises in between, three quarters
@@ -23,7 +23,7 @@ const REFRESH_ALL_NS: u64 = 64_000_000;
 const OWED_REFRESHES: u64 = 32;
 /// Refreshes before the first access.
 const FIRST_REFRESHES: u32 = 2;
-/// Cycles from a read until the chip has left `dq`, and until it begins to drive it.
+/// Cycles behind a read in which the chip may drive `dq`, in parts of the first and last.
 const READ_DRIVES: std::ops::RangeInclusive<u64> = 1..=3;
 
 /// Mode register: bursts of one column, CAS latency 2.
@@ -58,7 +58,7 @@ impl SdramTime {
     fn cycles(self, clock_mhz: u32) -> u64 {
         let ns = |ns: u64| (ns * u64::from(clock_mhz)).div_ceil(1000);
         match self {
-            Self::Rcd | Self::Rp => ns(20),
+            Self::Rcd | Self::Rp => ns(21),
             Self::Ras => ns(45),
             Self::Rc => ns(65),
             Self::Rrd => ns(15),
@@ -68,7 +68,7 @@ impl SdramTime {
     }
 }
 
-/// A command that needs more than its name.
+/// A command, apart from none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SdramCommand {
     /// Opens a row.

@@ -109,7 +109,7 @@ pub struct Sdram<const BUS: usize, const STROBE: usize> {
 }
 
 impl<const BUS: usize, const STROBE: usize> Sdram<BUS, STROBE> {
-    /// The controller at a clock of 25 to 100 MHz.
+    /// The controller at a clock of 50 to 100 MHz.
     pub fn new(clock_mhz: u32) -> Self {
         Self::new_with_power_up(clock_mhz, POWER_UP_US)
     }
