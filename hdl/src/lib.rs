@@ -10,6 +10,7 @@
 #![allow(missing_docs, clippy::useless_conversion)]
 
 pub mod attention;
+pub mod board;
 pub mod config;
 pub mod control;
 pub mod core;

@@ -1,0 +1,3 @@
+//! What stands around the accelerator on a board.
+
+pub mod sdram;
