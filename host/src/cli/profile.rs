@@ -137,10 +137,7 @@ fn simulate(
 
 /// The cycle model knows of a fixed latency only.
 fn check_model_options(options: &RtlOptions) -> Result<()> {
-    match options.given().filter(|option| *option != "--latency") {
-        Some(option) => Err(Error::usage(option, "applies to the RTL only").hint("add --device rtl")),
-        None => Ok(()),
-    }
+    options.refuse(options.given().filter(|option| *option != "--latency"))
 }
 
 /// Writes the page, and the figures if asked for.
