@@ -190,7 +190,7 @@ impl RtlOptions {
 }
 
 /// Opens a board; loading a model shows a bar of its own.
-fn open_uart(address: &UartAddress) -> Result<Box<dyn Device>> {
+pub fn open_uart(address: &UartAddress) -> Result<Box<dyn Device>> {
     let mut device = UartDevice::open(address)?;
     let bar = progress::bytes("loading");
     device.on_progress(move |done, total| {
