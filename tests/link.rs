@@ -6,12 +6,8 @@ mod board;
 mod common;
 #[path = "link/faulty_line.rs"]
 mod faulty_line;
-#[path = "link/pty.rs"]
-mod pty;
 
 use std::cell::RefCell;
-use std::path::Path;
-use std::process::Output;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -19,10 +15,9 @@ use std::time::Duration;
 use board::{Board, COUNTED};
 use common::{compile_for, pictures, random_model};
 use edge_moe::compiled::CompiledModel;
-use edge_moe::device::{Device, Line, Link, SerialLine, UartAddress, UartDevice};
-use edge_moe::draw::save_png;
+use edge_moe::device::{Device, Link, UartDevice};
 use edge_moe::lockstep::Lockstep;
-use edge_moe::model::{sample_shapes, write_safetensors};
+use edge_moe::model::sample_shapes;
 use edge_moe::random_program::random_program;
 use edge_moe::runtime::Runtime;
 use edge_moe::{Error, ErrorKind, Result};
@@ -31,7 +26,6 @@ use edge_moe_isa::link::{CHECKSUM_BYTES, Header, Operation, PAYLOAD_BYTES};
 use edge_moe_isa::registers::{ErrorCode, Register, status};
 use faulty_line::{BAUD, Event, FaultyLine, World, line_of};
 use image::RgbImage;
-use pty::PtyBoard;
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 
@@ -416,125 +410,6 @@ fn a_refused_start_is_repeated_for_a_while() {
     assert_eq!(world.borrow().bridge.target.runs, 1);
     world.borrow_mut().bridge.target.refusals = u32::MAX;
     device_error(runtime.device().run(0), &["the core refuses to start the program"]);
-}
-
-fn pty_board() -> PtyBoard {
-    PtyBoard::new(board(), 80)
-}
-
-#[test]
-fn a_pseudo_terminal_carries_a_whole_run() {
-    let (model, picture) = &*MIXTURE;
-    let board = pty_board();
-    let address = UartAddress { path: board.path.clone(), baud: 20_000_000 };
-    let device = UartDevice::open(&address).unwrap();
-    assert_eq!(device.name(), format!("FPGA board on {},20000000", board.path.display()));
-    device_error(SerialLine::open(&address).map(drop), &["is in use by another program"]);
-    let mut runtime = Runtime::new(device, Arc::clone(model)).unwrap();
-    for _ in 0..2 {
-        assert_answers_right(&mut runtime);
-    }
-    assert_eq!(board.unplug().runs, 2);
-    device_error(runtime.run(picture, 0).map(drop), &["the line is gone"]);
-    drop(runtime);
-    device_error(SerialLine::open(&address).map(drop), &["there is no such serial line"]);
-}
-
-#[test]
-fn a_line_that_nobody_reads_is_an_error_in_bounded_time() {
-    let (_master, path) = pty::pair();
-    let mut line = SerialLine::open(&UartAddress { path, baud: 20_000_000 }).unwrap();
-    let error = (0..1000).find_map(|_| line.write(&[0; 1024]).err()).expect("buffers are full");
-    device_error(Err(error), &["the line took no byte for 2.0 s"]);
-    assert_eq!(line.read(&mut [0; 4], Duration::from_millis(5)).unwrap(), 0);
-}
-
-#[test]
-fn what_is_no_serial_line_is_refused() {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("file");
-    std::fs::write(&file, "").unwrap();
-    for (path, part) in [
-        (directory.path().join("missing"), "missing: there is no such serial line"),
-        (file, "file: is not a serial line"),
-        (directory.path().into(), ": is not a serial line"),
-        ("/dev/null".into(), "/dev/null: is not a serial line"),
-    ] {
-        device_error(SerialLine::open(&UartAddress { path, baud: 9600 }).map(drop), &[part]);
-    }
-}
-
-/// The command with its arguments, separated by blanks, in a directory.
-fn command(directory: &Path, arguments: &str) -> Output {
-    let mut command = assert_cmd::Command::cargo_bin("edge-moe").unwrap();
-    command.current_dir(directory).args(arguments.split(' ')).output().unwrap()
-}
-
-#[test]
-fn the_command_runs_and_verifies_on_a_board() {
-    let directory = tempfile::tempdir().unwrap();
-    let directory = directory.path();
-    let model = random_model(sample_shapes::mixture(), 31);
-    write_safetensors(&model, &directory.join("model.safetensors")).unwrap();
-    save_png(&directory.join("0.png"), &MIXTURE.1).unwrap();
-    let board = pty_board();
-    let device = format!("uart:{}", board.path.display());
-    let succeeded = |arguments: &str| {
-        let output = command(directory, arguments);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let run = |device: &str, out: &str| {
-        let arguments =
-            format!("run model.safetensors 0.png --arch tiny --json --device {device} --out {out}");
-        serde_json::from_str::<serde_json::Value>(&succeeded(&arguments)).unwrap()
-    };
-    run("software", "software");
-    let report = run(&device, "board");
-    assert_eq!(report["device"], format!("FPGA board on {},2000000", board.path.display()));
-    assert_eq!(report["pictures"][0]["figures"]["cycles"], 54_321);
-    for entry in std::fs::read_dir(directory.join("software")).unwrap() {
-        let name = entry.unwrap().file_name();
-        let read = |from: &str| std::fs::read(directory.join(from).join(&name)).unwrap();
-        assert!(read("software") == read("board"), "{name:?}");
-    }
-
-    let text = succeeded(&format!("verify model.safetensors 0.png --arch tiny --device {device}"));
-    assert!(
-        text.contains("one at a time: not possible") && text.contains("whole run: equal; 54321 cycles"),
-        "{text}"
-    );
-    let text = succeeded(&format!("verify --random-programs 5 --arch tiny --seed 3 --device {device}"));
-    assert!(text.contains("5 of 5 random programs equal, from seed 3"), "{text}");
-
-    for (arguments, code, message) in [
-        (
-            format!("run model.safetensors 0.png --arch edge --device {device}"),
-            5,
-            "the board is not `edge`: lanes is 4",
-        ),
-        (
-            format!("run model.safetensors 0.png --latency 3 --device {device}"),
-            2,
-            "--latency: applies to the RTL only",
-        ),
-        (
-            "run model.safetensors 0.png --device uart:missing".into(),
-            5,
-            "missing: there is no such serial line",
-        ),
-        (
-            "run model.safetensors 0.png --device usb:3".into(),
-            2,
-            "devices are software, rtl and uart:PATH[,BAUD]",
-        ),
-        ("run model.safetensors 0.png --device uart:x,fast".into(), 2, "`fast` is no baud rate"),
-    ] {
-        let output = command(directory, &arguments);
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{stderr}");
-        assert!(stderr.contains(message) && output.stdout.is_empty(), "{arguments}: {stderr}");
-    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! A board for tests of the link: registers, memory, and a core that runs what stands in them.
+#![allow(dead_code, reason = "each test uses some of it")]
 
 use std::sync::Arc;
 use std::time::Duration;

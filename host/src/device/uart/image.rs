@@ -23,7 +23,7 @@ pub(super) fn load(
 ) -> Result<()> {
     let window = executable.window();
     let needed = window.total_bytes.next_multiple_of(4);
-    if needed > board.memory_bytes.into() {
+    if needed > u64::from(board.memory_bytes) {
         let problem =
             format!("the model needs {needed} bytes of memory, the board has {}", board.memory_bytes);
         return Err(link.error(problem));
