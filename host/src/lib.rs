@@ -2,6 +2,7 @@
 //! mixture-of-experts vision transformer and a picture to task outputs.
 
 pub mod atomic_file;
+pub mod bitstream;
 pub mod compile;
 pub mod compiled;
 pub mod device;

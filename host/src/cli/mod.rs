@@ -9,6 +9,7 @@ mod fidelity;
 mod import_edge_moe;
 mod inspect;
 mod load;
+mod manifest;
 mod profile;
 mod progress;
 mod run;
@@ -61,6 +62,8 @@ enum Command {
     Profile(profile::Arguments),
     /// Run a device beside the software device and compare everything they leave
     Verify(verify::Arguments),
+    /// Write the manifest of a bitstream, as the recipes of boards do
+    Manifest(manifest::Arguments),
 }
 
 /// Runs the command; what goes wrong becomes a message and an exit code.
@@ -100,6 +103,7 @@ fn execute(cli: Cli) -> Result<()> {
         Command::Inspect(arguments) => inspect::execute(&arguments),
         Command::Profile(arguments) => profile::execute(&arguments),
         Command::Verify(arguments) => verify::execute(&arguments),
+        Command::Manifest(arguments) => manifest::execute(&arguments),
     }
 }
 
