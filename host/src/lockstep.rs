@@ -99,6 +99,11 @@ impl<'a> Lockstep<'a> {
         self.device
     }
 
+    /// Whether the device can be stopped after a descriptor and shows its memories.
+    pub fn can_step(&mut self) -> bool {
+        self.device.stepper().is_some()
+    }
+
     /// Runs a program one descriptor at a time over writable memory that holds `memory`, and compares after each
     /// of them every word that the program wrote and the whole writable memory. `done` is told each descriptor.
     ///
@@ -129,10 +134,11 @@ impl<'a> Lockstep<'a> {
         }
     }
 
-    /// Runs a whole program, its descriptors overlapping as the device likes, and compares everything at its end.
+    /// Runs a whole program, its descriptors overlapping as the device likes, and compares everything at its end;
+    /// the writable memory alone if the device shows no other.
     ///
     /// # Errors
-    /// A device that fails, or that does not show its memories.
+    /// A device that fails.
     pub fn whole_run(&mut self, program: usize, memory: &[u8]) -> Result<Option<Difference>> {
         self.write_memory(memory)?;
         self.software.run(program)?;
@@ -146,15 +152,27 @@ impl<'a> Lockstep<'a> {
     }
 
     fn compare(&mut self, program: usize, descriptor: usize) -> Result<Option<Difference>> {
-        let steps = &self.executable.listings()[program].steps;
-        let difference = |place, got, expected| Difference {
-            descriptor,
-            label: steps[descriptor].label.clone(),
-            place,
-            got,
-            expected,
-        };
-        let arch = self.executable.arch();
+        if self.can_step() {
+            let difference = self.compare_words(program, descriptor)?;
+            if difference.is_some() {
+                return Ok(difference);
+            }
+        }
+        let bytes = self.executable.window().writable_bytes as usize;
+        let (mut expected, mut got) = (vec![0; bytes], vec![0; bytes]);
+        self.software.read_memory(0, &mut expected)?;
+        self.device.read_memory(0, &mut got)?;
+        let differs = (0..bytes).find(|&byte| got[byte] != expected[byte]);
+        Ok(differs.map(|address| {
+            let place = Place::Byte { address };
+            self.difference(program, descriptor, place, Some(got[address].into()), expected[address].into())
+        }))
+    }
+
+    /// Compares the on-chip memories.
+    fn compare_words(&mut self, program: usize, descriptor: usize) -> Result<Option<Difference>> {
+        let executable = Arc::clone(&self.executable);
+        let arch = executable.arch();
         let vector = arch.vector as usize;
         for (space, words) in
             [(Space::Scratchpad, arch.scratchpad_words), (Space::Residual, arch.residual_words)]
@@ -171,18 +189,25 @@ impl<'a> Lockstep<'a> {
             let values = word * vector..(word + 1) * vector;
             let differs = values.clone().find(|&value| got[value] != expected[value]);
             let value = differs.unwrap_or(values.start);
-            let tensor = tensor_at(&steps[..=descriptor], vector, space, word, value % vector);
+            let steps = &executable.listings()[program].steps[..=descriptor];
+            let tensor = tensor_at(steps, vector, space, word, value % vector);
             let place = Place::Word { space, word, value: value % vector, tensor };
-            return Ok(Some(difference(place, written[word].then_some(got[value]), expected[value])));
+            let got = written[word].then_some(got[value]);
+            return Ok(Some(self.difference(program, descriptor, place, got, expected[value])));
         }
-        let bytes = self.executable.window().writable_bytes as usize;
-        let (mut expected, mut got) = (vec![0; bytes], vec![0; bytes]);
-        self.software.read_memory(0, &mut expected)?;
-        self.device.read_memory(0, &mut got)?;
-        let differs = (0..bytes).find(|&byte| got[byte] != expected[byte]);
-        Ok(differs.map(|address| {
-            difference(Place::Byte { address }, Some(got[address].into()), expected[address].into())
-        }))
+        Ok(None)
+    }
+
+    fn difference(
+        &self,
+        program: usize,
+        descriptor: usize,
+        place: Place,
+        got: Option<i16>,
+        expected: i16,
+    ) -> Difference {
+        let label = self.executable.listings()[program].steps[descriptor].label.clone();
+        Difference { descriptor, label, place, got, expected }
     }
 }
 

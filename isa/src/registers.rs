@@ -302,6 +302,12 @@ codes! {
     }
 }
 
+/// Name and meaning of a value of [`Register::Error`], in one line.
+pub fn error_text(code: u32) -> String {
+    let Some(code) = ErrorCode::from_value(code) else { return "no error has this code".into() };
+    format!("{}: {}", code.name(), joined(code.doc()))
+}
+
 impl Activity {
     /// The register that counts its cycles.
     pub fn counter(self) -> Register {

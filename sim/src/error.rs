@@ -1,6 +1,6 @@
 //! What can go wrong in a simulation, apart from what the core itself reports.
 
-use edge_moe_isa::registers::{ErrorCode, Register};
+use edge_moe_isa::registers::{Register, error_text};
 use thiserror::Error;
 
 use crate::memory::Violation;
@@ -59,7 +59,7 @@ pub enum Error {
         limit: u64,
     },
     /// A program stopped with an error.
-    #[error("cycle {cycle}: descriptor {descriptor} stopped with error {code}: {}", meaning(*code))]
+    #[error("cycle {cycle}: descriptor {descriptor} stopped with error {code}: {}", error_text(*code))]
     Stopped {
         /// Cycle of the simulation.
         cycle: u64,
@@ -76,10 +76,4 @@ pub enum Error {
         /// What does not fit.
         problem: String,
     },
-}
-
-/// Name and meaning of an error code, in one line.
-fn meaning(code: u32) -> String {
-    let Some(code) = ErrorCode::from_value(code) else { return "no error has this code".into() };
-    format!("{}: {}", code.name(), code.doc().split_whitespace().collect::<Vec<_>>().join(" "))
 }

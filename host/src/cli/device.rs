@@ -1,25 +1,55 @@
 //! The device that runs programs, and how the RTL is simulated: options of several verbs.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use clap::{Args, ValueEnum};
-use edge_moe::device::{Device, RunFigures, Simd, SoftwareDevice};
+use clap::Args;
+use edge_moe::device::{Device, RunFigures, Simd, SoftwareDevice, UartAddress, UartDevice};
 use edge_moe::{Error, Result};
 use indicatif::ProgressBar;
 
+use super::progress;
+
 /// What executes a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeviceKind {
-    /// The software device
+    /// The software device.
     Software,
-    /// The RTL under Verilator, cycle by cycle
+    /// The RTL under Verilator, cycle by cycle.
     Rtl,
+    /// An FPGA board on a serial line.
+    Uart(UartAddress),
+}
+
+impl FromStr for DeviceKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "software" => Ok(Self::Software),
+            None if text == "rtl" => Ok(Self::Rtl),
+            Some(("uart", address)) => address.parse().map(Self::Uart),
+            _ => Err("devices are software, rtl and uart:PATH[,BAUD]".into()),
+        }
+    }
+}
+
+impl fmt::Display for DeviceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Software => write!(f, "software"),
+            Self::Rtl => write!(f, "rtl"),
+            Self::Uart(address) => write!(f, "uart:{address}"),
+        }
+    }
 }
 
 #[derive(Args)]
 pub struct DeviceOptions {
-    /// What runs the program
-    #[arg(long, value_enum, env = "EDGE_MOE_DEVICE", default_value = "software")]
+    /// What runs the program: software; rtl, under Verilator, cycle by cycle; or uart:PATH[,BAUD], an FPGA board
+    /// on a serial line, at 2000000 baud if not given
+    #[arg(long, value_name = "DEVICE", env = "EDGE_MOE_DEVICE", default_value = "software")]
     pub device: DeviceKind,
 
     /// Instructions of the software device: portable, avx2, avx512-vnni or amx; results do not depend on
@@ -78,12 +108,17 @@ impl DeviceOptions {
     /// Makes the device. `bar` shows the descriptors of a run that takes long; with `random_memory` every
     /// load has another memory, unless options say which.
     pub fn open(&self, bar: &ProgressBar, random_memory: bool) -> Result<Box<dyn Device>> {
-        match self.device {
+        match &self.device {
             DeviceKind::Rtl => self.rtl.open(bar, random_memory),
-            DeviceKind::Software => match self.rtl.given() {
-                Some(option) => Err(Error::usage(option, "applies to the RTL only").hint("add --device rtl")),
-                None => Ok(Box::new(SoftwareDevice::with_simd(self.simd.unwrap_or_else(Simd::best)))),
-            },
+            DeviceKind::Software => {
+                self.rtl.refuse(self.rtl.given())?;
+                Ok(Box::new(SoftwareDevice::with_simd(self.simd.unwrap_or_else(Simd::best))))
+            }
+            DeviceKind::Uart(address) => {
+                // The seed is that of `verify`, too.
+                self.rtl.refuse(self.rtl.given().filter(|option| *option != "--seed"))?;
+                open_uart(address)
+            }
         }
     }
 }
@@ -132,18 +167,40 @@ impl RtlOptions {
         self.latency
     }
 
-    /// An option that was given.
+    /// Refuses an option that another device does not have.
+    pub fn refuse(&self, option: Option<&str>) -> Result<()> {
+        match option {
+            Some(option) => Err(Error::usage(option, "applies to the RTL only").hint("add --device rtl")),
+            None => Ok(()),
+        }
+    }
+
+    /// An option that was given, `--seed` last.
     pub fn given(&self) -> Option<&'static str> {
         let options = [
-            ("--seed", self.seed.is_some()),
             ("--latency", self.latency.is_some()),
             ("--random-latency", self.random_latency.is_some()),
             ("--back-pressure", self.back_pressure.is_some()),
             ("--cycle-limit", self.cycle_limit.is_some()),
             ("--wave", self.wave.is_some()),
+            ("--seed", self.seed.is_some()),
         ];
         options.iter().find(|(_, given)| *given).map(|(option, _)| *option)
     }
+}
+
+/// Opens a board; loading a model shows a bar of its own.
+pub fn open_uart(address: &UartAddress) -> Result<Box<dyn Device>> {
+    let mut device = UartDevice::open(address)?;
+    let bar = progress::bytes("loading");
+    device.on_progress(move |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+        if done == total {
+            bar.finish_and_clear();
+        }
+    });
+    Ok(Box::new(device))
 }
 
 /// What a run took, in one line.
@@ -179,6 +236,21 @@ fn parse_probability(text: &str) -> std::result::Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn devices_are_named() {
+        assert_eq!("software".parse(), Ok(DeviceKind::Software));
+        assert_eq!("rtl".parse(), Ok(DeviceKind::Rtl));
+        let address = UartAddress { path: "/dev/ttyUSB1".into(), baud: 115_200 };
+        let device = DeviceKind::Uart(address);
+        assert_eq!(device.to_string(), "uart:/dev/ttyUSB1,115200");
+        assert_eq!(device.to_string().parse(), Ok(device));
+        for text in ["", "uart", "software:", "/dev/ttyUSB0", "usb:/dev/ttyUSB0"] {
+            let error = text.parse::<DeviceKind>().unwrap_err();
+            assert_eq!(error, "devices are software, rtl and uart:PATH[,BAUD]", "{text}");
+        }
+        assert!("uart:".parse::<DeviceKind>().unwrap_err().contains("path"));
+    }
 
     #[test]
     fn ranges_and_probabilities_are_checked() {

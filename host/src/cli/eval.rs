@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use edge_moe::device::SoftwareDevice;
 use edge_moe::evaluate::{Evaluation, TaskScores, evaluate};
 use edge_moe::model::read_safetensors;
 use edge_moe::runtime::Runtime;
 use edge_moe::{Error, Result, picture};
+use indicatif::ProgressBar;
 
+use super::device::DeviceOptions;
 use super::load::{CompileOptions, Loaded, load};
 use super::table::{number, table};
 use super::{print, print_json, progress};
@@ -31,6 +32,9 @@ pub struct Arguments {
     /// Print the scores as JSON
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    device: DeviceOptions,
 }
 
 pub fn execute(arguments: &Arguments) -> Result<()> {
@@ -43,7 +47,7 @@ pub fn execute(arguments: &Arguments) -> Result<()> {
             return Err(Error::usage("--float", "the model itself has float weights already"));
         }
     };
-    let mut runtime = Runtime::new(SoftwareDevice::new(), compiled)?;
+    let mut runtime = Runtime::new(arguments.device.open(&ProgressBar::hidden(), false)?, compiled)?;
     let bar = progress::bar("evaluating", "pictures", pictures.len());
     let evaluation = evaluate(&mut runtime, float.as_ref(), &pictures, &|| bar.inc(1))?;
     bar.finish_and_clear();

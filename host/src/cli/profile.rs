@@ -1,11 +1,12 @@
 //! `edge-moe profile`: where the cycles, products and bytes of a picture go.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use edge_moe::compiled::CompiledModel;
-use edge_moe::device::{Device, SoftwareDevice};
+use edge_moe::device::{Device, RunFigures, SoftwareDevice, UartAddress};
 use edge_moe::profile::plots::{Plot, grouped, plots};
 use edge_moe::profile::{Evidence, Machine, Memory, Part, Report, Subject, html, observe, predict};
 use edge_moe::runtime::Runtime;
@@ -15,7 +16,7 @@ use edge_moe_isa::trace::Trace;
 use image::RgbImage;
 use serde::Serialize;
 
-use super::device::RtlOptions;
+use super::device::{DeviceKind, RtlOptions, open_uart};
 use super::load::{CompileOptions, load, synthetic};
 use super::table::table;
 use super::{print, print_json, progress};
@@ -33,8 +34,9 @@ pub struct Arguments {
     /// Picture of any size; a synthetic one if not given
     picture: Option<PathBuf>,
 
-    /// What counts the cycles
-    #[arg(long, value_enum, default_value_t = Counter::Model)]
+    /// What counts the cycles: model, an estimate in milliseconds; rtl, under Verilator, cycle by cycle; or
+    /// uart:PATH[,BAUD], an FPGA board, whose totals stand beside the model's estimate
+    #[arg(long, value_name = "DEVICE", default_value = "model")]
     device: Counter,
 
     /// Answer only this task
@@ -64,22 +66,48 @@ pub struct Arguments {
     json: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Counter {
-    /// The cycle model: an estimate, in milliseconds
+    /// The cycle model.
     Model,
-    /// The RTL under Verilator, cycle by cycle
+    /// The RTL under Verilator.
     Rtl,
+    /// An FPGA board on a serial line.
+    Uart(UartAddress),
+}
+
+impl FromStr for Counter {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        match text.parse() {
+            Ok(DeviceKind::Rtl) => Ok(Self::Rtl),
+            Ok(DeviceKind::Uart(address)) => Ok(Self::Uart(address)),
+            Err(problem) if text.starts_with("uart:") => Err(problem),
+            _ if text == "model" => Ok(Self::Model),
+            _ => Err("cycles are counted by model, rtl and uart:PATH[,BAUD]".into()),
+        }
+    }
 }
 
 #[derive(Serialize)]
 struct Output {
     #[serde(flatten)]
     report: Report,
+    /// What a board counted of the same run, over the whole program.
+    counted: Option<Counted>,
     /// The page.
     html_file: PathBuf,
     /// The figures, if asked for.
     svg_files: Vec<PathBuf>,
+}
+
+/// Totals of a board.
+#[derive(Serialize)]
+struct Counted {
+    device: String,
+    #[serde(flatten)]
+    figures: RunFigures,
 }
 
 fn clock(text: &str) -> std::result::Result<f64, String> {
@@ -100,8 +128,12 @@ pub fn execute(arguments: &Arguments) -> Result<()> {
     let model = runtime.model();
     let manifest = model.manifest();
     let memory = Memory::of(&manifest.arch, arguments.rtl.latency().unwrap_or(LATENCY));
+    let counted = match &arguments.device {
+        Counter::Uart(address) => Some(count(address, model, &picture, program)?),
+        Counter::Model | Counter::Rtl => None,
+    };
     let (trace, device, evidence) = match arguments.device {
-        Counter::Model => {
+        Counter::Model | Counter::Uart(_) => {
             check_model_options(&arguments.rtl)?;
             let machine = Machine { arch: &manifest.arch, memory, writable_bytes: manifest.writable_bytes };
             let trace = predict(&machine, &model.programs()[program], &queues);
@@ -114,7 +146,7 @@ pub fn execute(arguments: &Arguments) -> Result<()> {
     let clock_mhz = arguments.clock_mhz;
     let subject = Subject { model, program, picture: &name, device: &device, evidence, memory, clock_mhz };
     let report = Report::new(&subject, &trace, &queues, &answers.routing);
-    let output = write(arguments, report)?;
+    let output = write(arguments, report, counted)?;
     if arguments.json { print_json(&output) } else { print(&text(&output)) }
 }
 
@@ -135,16 +167,28 @@ fn simulate(
     Ok((trace.ok_or_else(missing)?, device.name(), Evidence::Simulated))
 }
 
+/// Runs the program on a board.
+fn count(
+    address: &UartAddress,
+    model: &Arc<CompiledModel>,
+    picture: &RgbImage,
+    program: usize,
+) -> Result<Counted> {
+    let mut runtime = Runtime::new(open_uart(address)?, Arc::clone(model))?;
+    runtime.run(picture, program)?;
+    let device = runtime.device();
+    let figures = device.figures();
+    let missing = || Error::new(ErrorKind::Device, device.name(), "did not count its cycles");
+    Ok(Counted { device: device.name(), figures: figures.ok_or_else(missing)? })
+}
+
 /// The cycle model knows of a fixed latency only.
 fn check_model_options(options: &RtlOptions) -> Result<()> {
-    match options.given().filter(|option| *option != "--latency") {
-        Some(option) => Err(Error::usage(option, "applies to the RTL only").hint("add --device rtl")),
-        None => Ok(()),
-    }
+    options.refuse(options.given().filter(|option| *option != "--latency"))
 }
 
 /// Writes the page, and the figures if asked for.
-fn write(arguments: &Arguments, report: Report) -> Result<Output> {
+fn write(arguments: &Arguments, report: Report, counted: Option<Counted>) -> Result<Output> {
     let out = &arguments.out;
     std::fs::create_dir_all(out).map_err(|cause| Error::writing(out, cause))?;
     let save = |ending: &str, text: &str| {
@@ -156,11 +200,14 @@ fn write(arguments: &Arguments, report: Report) -> Result<Output> {
     let figures = if arguments.svg { plots(&report) } else { Vec::new() };
     let figure = |plot: &Plot| save(&format!("{}.svg", plot.name), &plot.svg);
     let svg_files = figures.iter().map(figure).collect::<Result<_>>()?;
-    Ok(Output { report, html_file, svg_files })
+    Ok(Output { report, counted, html_file, svg_files })
 }
 
-fn text(Output { report, html_file, svg_files }: &Output) -> String {
+fn text(Output { report, counted, html_file, svg_files }: &Output) -> String {
     let mut text = summary(report);
+    if let Some(counted) = counted {
+        text += &counted_text(counted, report.cycles);
+    }
     text += &format!("\n{}\n{}", parts("kind", &report.kinds), parts("layer", &report.layers));
     text += &format!("\n{}\n", html_file.display());
     for file in svg_files {
@@ -209,6 +256,17 @@ fn summary(report: &Report) -> String {
         ("waiting", stalls(report.activities.stalls().iter(), report.cycles)),
     ];
     rows.iter().map(|(name, value)| format!("{name:<10}{value}").trim_end().to_string() + "\n").collect()
+}
+
+/// What a board counted, beside the cycles of the model.
+fn counted_text(Counted { device, figures }: &Counted, estimated: u64) -> String {
+    let more = 100.0 * (figures.cycles as f64 / estimated.max(1) as f64 - 1.0);
+    let (read, written) = (grouped(figures.read_bytes), grouped(figures.written_bytes));
+    format!(
+        "{:<10}{} cycles on the {device}, {more:+.1} % against the model; {read} bytes read, {written} written\n",
+        "counted",
+        grouped(figures.cycles)
+    )
 }
 
 fn parts(what: &str, parts: &[Part]) -> String {

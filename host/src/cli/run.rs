@@ -103,13 +103,14 @@ struct RoutingReport {
 pub fn execute(arguments: &Arguments) -> Result<()> {
     let stems = distinct_stems(&arguments.pictures)?;
     let loaded = load(&arguments.model, &arguments.compile, &arguments.pictures)?;
-    let bar = match arguments.device.device {
-        DeviceKind::Software => progress::bar("running", "pictures", stems.len()),
-        DeviceKind::Rtl => progress::bar("running", "descriptors", 0),
+    let simulated = arguments.device.device == DeviceKind::Rtl;
+    let bar = match simulated {
+        true => progress::bar("running", "descriptors", 0),
+        false => progress::bar("running", "pictures", stems.len()),
     };
     let mut runtime = Runtime::new(arguments.device.open(&bar, false)?, loaded.compiled)?;
     let program = runtime.program_for(arguments.task.as_deref())?;
-    if arguments.device.device == DeviceKind::Rtl {
+    if simulated {
         bar.set_length(runtime.model().programs()[program].len() as u64);
     }
     let mut pictures = Vec::new();
@@ -124,7 +125,7 @@ pub fn execute(arguments: &Arguments) -> Result<()> {
         let config = &runtime.model().card().config;
         let writer = Writer { config, picture: &picture, prefix: &arguments.out.join(stem) };
         pictures.push(PictureReport { figures, ..writer.write(path, &answers)? });
-        if arguments.device.device == DeviceKind::Software {
+        if !simulated {
             bar.inc(1);
         }
     }

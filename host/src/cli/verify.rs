@@ -55,8 +55,9 @@ struct ModelReport {
     equal: bool,
     /// The first difference, one descriptor at a time or at the end of the whole run.
     difference: Option<Difference>,
-    /// Seconds that the run one descriptor at a time took, both devices together.
-    serialised_seconds: f64,
+    /// Seconds that the run one descriptor at a time took, both devices together; none if the device cannot be
+    /// stopped after a descriptor.
+    serialised_seconds: Option<f64>,
     /// The whole run; none if it was not reached or the device does not count.
     whole_run: Option<RunFigures>,
 }
@@ -101,15 +102,17 @@ fn verify_model(arguments: &Arguments) -> Result<()> {
         descriptors,
         equal: false,
         difference: None,
-        serialised_seconds: 0.0,
+        serialised_seconds: None,
         whole_run: None,
     };
     let memory = memory_with(&compiled, &picture);
     let mut lockstep = Lockstep::new(&mut *device, compiled.executable())?;
-    let begin = Instant::now();
-    report.difference =
-        lockstep.step_by_step(program, &memory, &mut |descriptor| bar.set_position(descriptor as u64 + 1))?;
-    report.serialised_seconds = begin.elapsed().as_secs_f64();
+    if lockstep.can_step() {
+        let begin = Instant::now();
+        let mut done = |descriptor| bar.set_position(descriptor as u64 + 1);
+        report.difference = lockstep.step_by_step(program, &memory, &mut done)?;
+        report.serialised_seconds = Some(begin.elapsed().as_secs_f64());
+    }
     if report.difference.is_none() {
         bar.reset();
         report.difference = lockstep.whole_run(program, &memory)?;
@@ -163,11 +166,11 @@ fn memory_with(compiled: &CompiledModel, picture: &RgbImage) -> Vec<u8> {
 fn model_text(report: &ModelReport) -> String {
     let ModelReport { device, arch, program, descriptors, .. } = report;
     let mut text = format!("{device}, `{arch}`: program `{program}`, {descriptors} descriptors\n");
-    text += &format!(
-        "  one at a time: {}, {:.1} s\n",
-        if report.equal || report.whole_run.is_some() { "equal" } else { "different" },
-        report.serialised_seconds
-    );
+    let first = if report.equal || report.whole_run.is_some() { "equal" } else { "different" };
+    text += &match report.serialised_seconds {
+        Some(seconds) => format!("  one at a time: {first}, {seconds:.1} s\n"),
+        None => "  one at a time: not possible, the device cannot be stopped after a descriptor\n".into(),
+    };
     if let Some(figures) = &report.whole_run {
         text += &format!("  whole run: {}; ", if report.equal { "equal" } else { "different" });
         text += &(figures_text(figures) + "\n");
@@ -198,8 +201,8 @@ fn verify_programs(arguments: &Arguments, programs: u64) -> Result<()> {
         let result = verify_program(&mut lockstep, &program.memory);
         let named = |cause: Error| {
             let hint = format!(
-                "`edge-moe verify --device rtl --random-programs 1 --arch {} --seed {seed}`",
-                arch.name
+                "`edge-moe verify --device {} --random-programs 1 --arch {} --seed {seed}`",
+                arguments.device.device, arch.name
             );
             Error::new(cause.kind(), format!("program of seed {seed}"), &cause)
                 .hint(format!("repeat it with {hint}"))
@@ -219,12 +222,15 @@ fn verify_programs(arguments: &Arguments, programs: u64) -> Result<()> {
     finish(arguments.json, &report, &programs_text(&report), &report.difference, &subject)
 }
 
-/// Both ways of running a program.
+/// All ways of running a program that the device has.
 fn verify_program(lockstep: &mut Lockstep<'_>, memory: &[u8]) -> Result<Option<Difference>> {
-    match lockstep.step_by_step(0, memory, &mut |_| ())? {
-        None => lockstep.whole_run(0, memory),
-        difference => Ok(difference),
+    if lockstep.can_step() {
+        let difference = lockstep.step_by_step(0, memory, &mut |_| ())?;
+        if difference.is_some() {
+            return Ok(difference);
+        }
     }
+    lockstep.whole_run(0, memory)
 }
 
 fn programs_text(report: &ProgramsReport) -> String {

@@ -3,6 +3,7 @@
 #[cfg(feature = "sim")]
 mod rtl;
 mod software;
+mod uart;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ pub use edge_moe_sim::Waves;
 #[cfg(feature = "sim")]
 pub use rtl::{RtlDevice, RtlOptions};
 pub use software::{Simd, SoftwareDevice};
+pub use uart::{Board, DEFAULT_BAUD, Line, Link, SerialLine, UartAddress, UartDevice};
 
 /// What a run took, on a device that counts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
