@@ -3,20 +3,26 @@
 
 #[path = "deploy/bench.rs"]
 mod bench;
+#[path = "link/board.rs"]
+mod board;
 mod common;
 #[path = "deploy/devices.rs"]
 mod devices;
+#[path = "link/pty.rs"]
+mod pty;
 
 use std::cell::Cell;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bench::{BOARD, Bench, DETECTED, IDCODE, LOADED, Outcome};
+use board::Board;
 use common::root;
 use edge_moe::bitstream::{Bitstream, Manifest, sha256};
 use edge_moe::deploy::{Loader, Target, deploy};
 use edge_moe::{Error, ErrorKind};
 use edge_moe_isa::arch::ArchConfig;
+use pty::PtyBoard;
 
 #[test]
 fn a_recipe_writes_a_manifest_that_says_everything() {
@@ -294,4 +300,24 @@ fn what_answers_after_programming_must_be_what_was_deployed() {
     bench.loader(DETECTED, "exit 1");
     deploy(&bitstream, &loader, Target::Sram, timeout, Some(&same)).unwrap_err();
     assert_eq!(asked.get(), 1, "a board that was not programmed is not asked");
+}
+
+#[test]
+fn the_board_says_over_its_serial_port_what_it_is() {
+    let bench = Bench::new();
+    let board = |arch| PtyBoard::new(Board::new(arch, 1 << 20), 80);
+    let tiny = board(ArchConfig::tiny());
+    let outcome = bench.run(&format!("deploy ulx3s-25f --port uart:{}", tiny.path.display()));
+    assert!(outcome.stderr.contains(",3000000: `tiny` answers"), "{}", outcome.stderr);
+    outcome.succeeded();
+    let edge = board(ArchConfig::edge());
+    let outcome = bench.run(&format!("deploy ulx3s-25f --port uart:{}", edge.path.display()));
+    assert!(outcome.stderr.contains("the board is not `tiny`: lanes is 16, not 4; "), "{}", outcome.stderr);
+    outcome.refused(5, "");
+    let outcome = bench.run("deploy ulx3s-25f --port uart:nowhere");
+    assert!(outcome.stderr.contains("nowhere: there is no such serial line"), "{}", outcome.stderr);
+    outcome.refused(5, "");
+    assert_eq!(bench.calls().len(), 6);
+    assert_eq!(bench.run("deploy ulx3s-25f --port /dev/ttyUSB0").code, 2);
+    assert_eq!(bench.calls().len(), 6, "what is no port is refused before the board is programmed");
 }

@@ -2,15 +2,20 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use edge_moe::Result;
 use edge_moe::bitstream::{self, Bitstream, MANIFEST, ecp5};
-use edge_moe::deploy::{Loader, Target, deploy};
+use edge_moe::deploy::{Identify, Loader, Target, deploy};
+use edge_moe::device::{Link, UartAddress};
+use edge_moe_isa::arch::ArchConfig;
 
 use super::bitstreams::BitstreamsOption;
 use super::print;
+
+/// How long the kernel may take to show the serial port again that openFPGALoader had.
+const PORT_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
 pub struct Arguments {
@@ -34,6 +39,10 @@ pub struct Arguments {
     #[arg(long)]
     dry_run: bool,
 
+    /// Ask the board afterwards what it is, over this serial port; the manifest says how fast it is
+    #[arg(long, value_name = "uart:PATH", value_parser = parse_port)]
+    port: Option<PathBuf>,
+
     /// Give up after so long [default: 300, with --flash 900]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86400))]
     timeout: Option<u64>,
@@ -55,7 +64,12 @@ pub fn execute(arguments: &Arguments) -> Result<()> {
         return print(&(checks(&bitstream) + &commands(&bitstream, &loader, target)));
     }
     let timeout = arguments.timeout.map_or(target.default_timeout(), Duration::from_secs);
-    deploy(&bitstream, &loader, target, timeout, None)?;
+    let baud = bitstream.manifest.link_baud;
+    let ask = arguments.port.as_ref().map(|path| {
+        let address = UartAddress { path: path.clone(), baud };
+        move |arch: &ArchConfig| identify(&address, arch)
+    });
+    deploy(&bitstream, &loader, target, timeout, ask.as_ref().map(|ask| ask as Identify<'_>))?;
     let place = match target {
         Target::Sram => "runs on it until power is off",
         Target::Flash { verify: false } => "is in its flash",
@@ -79,6 +93,24 @@ impl Arguments {
     fn target(&self) -> Target {
         if self.flash { Target::Flash { verify: self.verify } } else { Target::Sram }
     }
+}
+
+/// That an accelerator of this architecture answers on a serial line.
+fn identify(address: &UartAddress, arch: &ArchConfig) -> Result<()> {
+    let deadline = Instant::now() + PORT_TIMEOUT;
+    while !address.path.exists() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let mut link = Link::open(address)?;
+    link.hello()?;
+    link.check_identity(arch)?;
+    tracing::info!("{address}: `{}` answers", arch.name);
+    Ok(())
+}
+
+fn parse_port(text: &str) -> std::result::Result<PathBuf, String> {
+    let path = text.strip_prefix("uart:").filter(|path| !path.is_empty());
+    path.map(PathBuf::from).ok_or_else(|| format!("`{text}` is no serial port such as uart:/dev/ttyUSB0"))
 }
 
 /// What was checked and found right, a line each.
