@@ -2,8 +2,11 @@
 //! mixture-of-experts vision transformer and a picture to task outputs.
 
 pub mod atomic_file;
+pub mod attached;
+pub mod bitstream;
 pub mod compile;
 pub mod compiled;
+pub mod deploy;
 pub mod device;
 pub mod draw;
 pub mod error;

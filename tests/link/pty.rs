@@ -1,4 +1,5 @@
 //! A board behind a pseudo-terminal, served by a thread, for the real serial line.
+#![allow(dead_code, reason = "each test uses some of it")]
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};

@@ -1,14 +1,18 @@
 //! The command line: one file a verb. Results go to standard output, progress
 //! and remarks to standard error.
 
+mod bitstreams;
 mod compile;
+mod deploy;
 mod device;
+mod devices;
 mod eval;
 mod export;
 mod fidelity;
 mod import_edge_moe;
 mod inspect;
 mod load;
+mod manifest;
 mod profile;
 mod progress;
 mod run;
@@ -61,6 +65,12 @@ enum Command {
     Profile(profile::Arguments),
     /// Run a device beside the software device and compare everything they leave
     Verify(verify::Arguments),
+    /// Program a board with a bitstream, after checking all that can be checked
+    Deploy(deploy::Arguments),
+    /// List what can run programs here: the software device, boards, accelerators on the bus
+    Devices(devices::Arguments),
+    /// Write the manifest of a bitstream, as the recipes of boards do
+    Manifest(manifest::Arguments),
 }
 
 /// Runs the command; what goes wrong becomes a message and an exit code.
@@ -100,6 +110,9 @@ fn execute(cli: Cli) -> Result<()> {
         Command::Inspect(arguments) => inspect::execute(&arguments),
         Command::Profile(arguments) => profile::execute(&arguments),
         Command::Verify(arguments) => verify::execute(&arguments),
+        Command::Deploy(arguments) => deploy::execute(&arguments),
+        Command::Devices(arguments) => devices::execute(&arguments),
+        Command::Manifest(arguments) => manifest::execute(&arguments),
     }
 }
 
