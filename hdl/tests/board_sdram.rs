@@ -99,10 +99,10 @@ fn resets(bench: &mut Bench, bytes: u64) {
 fn full_load(bench: &mut Bench, bytes: u64) {
     let mut board = Board::new(bench, bytes);
     load(&mut board, [8, 8, 4], 400);
-    let (begin, before) = (board.bench.beat, board.chip.refreshes());
+    let (begin, before) = (board.bench.beat, board.chip.chip.refreshes());
     load(&mut board, [8, 8, 4], 30_000);
-    let (beats, refreshes) = (board.bench.beat - begin, board.chip.refreshes() - before);
-    let gap = board.chip.longest_refresh_gap();
+    let (beats, refreshes) = (board.bench.beat - begin, board.chip.chip.refreshes() - before);
+    let gap = board.chip.chip.longest_refresh_gap();
     println!("full load, {bytes} bytes: {refreshes} refreshes in {beats} beats, at most {gap} apart");
     assert!(gap <= REFRESH_CYCLES, "refreshes {gap} beats apart");
     assert!(refreshes >= beats / REFRESH_CYCLES, "{refreshes} refreshes in {beats} beats");
@@ -239,11 +239,11 @@ fn a_lone_read_is_answered_soon() {
     let mut bench = Bench::new(&library, 1);
     let mut board = Board::new(&mut bench, 8);
     // Until the first refresh after set-up is over: it closed the row, and none comes soon.
-    while board.chip.refreshes() < 9 {
+    while board.chip.chip.refreshes() < 9 {
         board.beat();
     }
     (0..20).for_each(|_| board.beat());
     let (closed, open) = (latency(&mut board, 0), latency(&mut board, 8));
     println!("a lone read: {open} beats in the open row, {closed} with a row to open");
-    assert_eq!([open, closed], [12, 14]);
+    assert_eq!([open, closed], [14, 16]);
 }

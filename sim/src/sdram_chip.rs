@@ -411,3 +411,28 @@ fn noise(index: u64) -> u64 {
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
 }
+
+/// A chip behind pin cells with a register in each direction, as boards have it.
+pub struct SdramOnPins {
+    /// The chip.
+    pub chip: SdramChip,
+    pins: SdramPins,
+    dq: u16,
+}
+
+impl SdramOnPins {
+    /// See [`SdramChip::new`].
+    pub fn new(clock_mhz: u32, power_up_us: u32) -> Self {
+        Self { chip: SdramChip::new(clock_mhz, power_up_us), pins: SdramPins::IDLE, dq: 0 }
+    }
+
+    /// One cycle of the board's clock: what it gives to the pin cells, and what they give it.
+    ///
+    /// # Errors
+    /// A rule of the chip that the board broke.
+    pub fn clock(&mut self, pins: &SdramPins) -> Result<u16, SdramFault> {
+        let driven = self.chip.clock(&self.pins)?;
+        self.pins = *pins;
+        Ok(std::mem::replace(&mut self.dq, driven))
+    }
+}

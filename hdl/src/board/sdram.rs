@@ -30,7 +30,7 @@
 //! # Throughput and latency
 //! A column a beat as long as accesses stay in a row and do not change from reading to writing, which
 //! costs three beats. Another row costs five beats, six behind a write; a refresh eleven. The first beat of a
-//! lone read comes 12 beats after its address if the row is open, 14 if all are closed (64-bit bus).
+//! lone read comes 14 beats after its address if the row is open, 16 if all are closed (64-bit bus).
 
 mod answers;
 mod commands;
@@ -46,13 +46,13 @@ pub use timing::Timing;
 /// Power-up wait of the chip in µs, the longest of the data sheets.
 pub const POWER_UP_US: u32 = 200;
 
-/// Beats from a read command on the pins until the input register has its data, at CAS latency 2.
+/// Beats from a read command at the pin cells until `dq_in` has its data, at CAS latency 2.
 ///
-/// Count the clock's edges from 0, at which the output registers give out READ. The chip's clock lags
-/// by three quarters of a beat (270°): it takes READ at 0.75, gives out data behind 1.75
-/// and holds it until 2.75 and a little longer. The input register takes it at edge 3. Pin cells with
-/// registers of their own add one each way.
-pub const CAPTURE_BEATS: usize = 3;
+/// Pin cells have a register each way. Count the clock's edges from 0, at which those of the outputs give
+/// out READ. The chip's clock lags by three quarters of a beat (270°): it takes READ at 0.75, gives out data
+/// behind 1.75 and holds it until 2.75 and a little longer. The register of the pin cell takes it at edge
+/// 3. One beat more each way makes it five.
+pub const CAPTURE_BEATS: usize = 5;
 
 #[derive(LogicBlock)]
 pub struct Sdram<const BUS: usize, const STROBE: usize> {

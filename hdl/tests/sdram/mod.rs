@@ -7,7 +7,7 @@ pub mod chip;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use chip::{SDRAM_BYTES, SdramChip, SdramPins};
+use chip::{SDRAM_BYTES, SdramOnPins, SdramPins};
 use edge_moe_hdl::board::sdram::Sdram;
 use rand::Rng;
 use verilated::Library;
@@ -84,7 +84,7 @@ impl<T> Channel<T> {
 
 pub struct Board<'a> {
     pub bench: &'a mut Bench,
-    pub chip: SdramChip,
+    pub chip: SdramOnPins,
     memory: Vec<u8>,
     /// Bytes of the bus.
     pub bytes: u64,
@@ -114,13 +114,13 @@ pub struct Board<'a> {
 
 impl<'a> Board<'a> {
     pub fn new(bench: &'a mut Bench, bytes: u64) -> Self {
-        let chip = SdramChip::new(CLOCK_MHZ, POWER_UP_US);
+        let chip = SdramOnPins::new(CLOCK_MHZ, POWER_UP_US);
         for valid in ["s_axi_arvalid", "s_axi_awvalid", "s_axi_wvalid", "memory_valid"] {
             bench.set(valid, 0);
         }
         bench.reset();
         Self {
-            memory: chip.contents().to_vec(),
+            memory: chip.chip.contents().to_vec(),
             bench,
             chip,
             bytes,
@@ -364,8 +364,8 @@ impl<'a> Board<'a> {
     pub fn finish(&mut self) {
         self.until(0);
         // The last columns are on the pins yet.
-        (0..2).for_each(|_| self.beat());
-        let differs = (0..SDRAM_BYTES).find(|&at| self.memory[at] != self.chip.contents()[at]);
+        (0..3).for_each(|_| self.beat());
+        let differs = (0..SDRAM_BYTES).find(|&at| self.memory[at] != self.chip.chip.contents()[at]);
         let seed = self.bench.seed;
         assert_eq!(differs, None, "a byte of the chip is not what was written (EMOE_SEED={seed})");
     }
@@ -374,7 +374,8 @@ impl<'a> Board<'a> {
     /// old value or a new one.
     pub fn reset(&mut self) {
         self.bench.set("reset", 1);
-        self.beat();
+        // What the pin cells hold still reaches the chip.
+        (0..2).for_each(|_| self.beat());
         self.bench.set("reset", 0);
         let bursts = self.writing.iter().chain(&self.write_addresses.queue);
         let bursts = bursts.filter(|access| !access.is_outside()).map(|access| (access, self.bytes));
@@ -389,7 +390,7 @@ impl<'a> Board<'a> {
             allowed.entry(address).or_insert_with(|| vec![self.memory[address]]).push(value);
         }
         for (address, values) in allowed {
-            let held = self.chip.contents()[address];
+            let held = self.chip.chip.contents()[address];
             assert!(
                 values.contains(&held),
                 "byte {address:#x} after a reset (EMOE_SEED={})",
