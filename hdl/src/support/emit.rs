@@ -74,7 +74,7 @@ fn emit<U: Block>(unit: &mut U, name: &str) -> Result<String, EmitError> {
     let keywords: BTreeSet<&str> = KEYWORDS.split_whitespace().collect();
     match declared_names(&text).find(|name| keywords.contains(name)) {
         Some(keyword) => Err(EmitError::Keyword { module: name.into(), name: keyword.into() }),
-        None => Ok(rename_top(&text, name)),
+        None => Ok(rename_top(&with_signed_constants(&text), name)),
     }
 }
 
@@ -118,6 +118,18 @@ fn mixes_precedence(line: &str) -> bool {
         }
     }
     false
+}
+
+/// Gives every signed constant its width: yosys (0.23 to 0.70) takes `localparam signed x = 57'h…` for unsigned,
+/// and with it each sum and comparison that it stands in, against IEEE 1364-2005, 12.2.
+fn with_signed_constants(text: &str) -> String {
+    let line = |line: &str| {
+        let (indent, constant) = line.split_once("localparam signed ")?;
+        let (name, value) = constant.split_once(" = ")?;
+        let width: u32 = value.split_once('\'')?.0.parse().ok()?;
+        Some(format!("{indent}localparam signed [{}:0] {name} = {value}", width - 1))
+    };
+    text.split_inclusive('\n').map(|text| line(text).unwrap_or_else(|| text.into())).collect()
 }
 
 /// rust-hdl calls the top module `top` and prefixes all others with it.
@@ -208,6 +220,28 @@ mod tests {
         assert!(!mixes_precedence("x = (a & b) == (c | d);"));
         assert!(!mixes_precedence("if ((a == b) & (c != d)) begin"));
         assert!(mixes_precedence("if (a == b & c) begin"));
+    }
+
+    #[derive(LogicBlock)]
+    struct Limited {
+        x: Signal<In, S<8>>,
+        y: Signal<Out, Bit>,
+        least: Constant<S<8>>,
+    }
+
+    impl Logic for Limited {
+        #[hdl_gen]
+        fn update(&mut self) {
+            self.y.next = self.x.val() < self.least.val();
+        }
+    }
+
+    #[test]
+    fn signed_constants_have_a_width() {
+        let least = Constant::new(S::new(-3));
+        let unit = move || Limited { x: Signal::default(), y: Signal::default(), least };
+        let text = verilog(unit, "unit").unwrap();
+        assert!(text.contains("localparam signed [7:0] least = 8'hfd;"), "{text}");
     }
 
     #[test]
