@@ -1,25 +1,43 @@
 //! Every bitstream in the repository is what its manifest says.
+#![cfg(unix)]
 
+#[path = "deploy/bench.rs"]
+mod bench;
 mod common;
 
+use std::path::Path;
+
+use bench::{BOARD, Bench};
 use common::root;
 use edge_moe::bitstream::{self, Bitstream, MANIFEST, sha256};
 use edge_moe_isa::arch::ArchConfig;
 
+/// What is wrong with the folder of a board: size, SHA-256, container with its CRCs, IDCODE, versions, name,
+/// configuration, constraints.
+fn problem(boards: &Path, board: &str) -> Option<String> {
+    let files = boards.join(board);
+    let opened = Bitstream::open(&files.join(MANIFEST), None);
+    let bitstream = match opened.and_then(|bitstream| bitstream.check_versions().map(|()| bitstream)) {
+        Ok(bitstream) => bitstream,
+        Err(error) => return Some(error.to_string()),
+    };
+    let manifest = &bitstream.manifest;
+    if manifest.board != board {
+        return Some(format!("{board}: its manifest is that of {}", manifest.board));
+    }
+    if ArchConfig::by_name(&manifest.arch.name).as_ref() != Some(&manifest.arch) {
+        return Some(format!("{board}: `{}` has other sizes by now: build it again", manifest.arch.name));
+    }
+    let constraints = std::fs::read(files.join(&manifest.sources.constraints)).unwrap();
+    let changed = sha256(&constraints) != manifest.sources.constraints_sha256;
+    changed.then(|| format!("{board}: its constraints were changed: build it again"))
+}
+
 #[test]
 fn every_bitstream_is_what_its_manifest_says() {
-    let folder = root().join("bitstreams");
-    for board in bitstream::boards(&folder).unwrap() {
-        let files = folder.join(&board);
-        // Size, SHA-256, container with its CRCs, IDCODE.
-        let bitstream =
-            Bitstream::open(&files.join(MANIFEST), None).unwrap_or_else(|error| panic!("{error}"));
-        bitstream.check_versions().unwrap_or_else(|error| panic!("{error}"));
-        let manifest = &bitstream.manifest;
-        assert_eq!(manifest.board, board);
-        assert_eq!(Some(&manifest.arch), ArchConfig::by_name(&manifest.arch.name).as_ref(), "{board}");
-        let constraints = std::fs::read(files.join(&manifest.sources.constraints)).unwrap();
-        assert_eq!(sha256(&constraints), manifest.sources.constraints_sha256, "{board}: build it again");
+    let boards = root().join("bitstreams");
+    for board in bitstream::boards(&boards).unwrap() {
+        assert_eq!(problem(&boards, &board), None);
     }
 }
 
@@ -32,4 +50,29 @@ fn every_folder_of_a_board_has_a_manifest() {
         let name = entry.file_name().into_string().unwrap();
         assert!(boards.contains(&name), "bitstreams/{name} has no {MANIFEST}");
     }
+}
+
+/// The check itself, on a folder that a recipe could have made, whatever the repository holds.
+#[test]
+fn what_does_not_fit_its_manifest_is_found() {
+    let bench = Bench::new();
+    let boards = bench.path("bitstreams");
+    assert_eq!(problem(&boards, BOARD), None);
+    let damages: [(&str, &str, &str, &str); 4] = [
+        ("manifest.toml", "board = \"ulx3s-25f\"", "board = \"other\"", "its manifest is that of other"),
+        ("manifest.toml", "bank_words = 64", "bank_words = 32", "`tiny` has other sizes"),
+        ("manifest.toml", "interface_version = 1", "interface_version = 9", "has interface version 9"),
+        ("ulx3s.lpf", "25 MHZ", "50 MHZ", "its constraints were changed"),
+    ];
+    for (name, from, to, expected) in damages {
+        let path = boards.join(BOARD).join(name);
+        let before = std::fs::read_to_string(&path).unwrap();
+        assert!(before.contains(from), "{name} has no `{from}`");
+        std::fs::write(&path, before.replacen(from, to, 1)).unwrap();
+        let found = problem(&boards, BOARD).unwrap_or_default();
+        assert!(found.contains(expected), "{from}: {found}");
+        std::fs::write(&path, before).unwrap();
+    }
+    std::fs::write(bench.bitstream(), b"no bitstream").unwrap();
+    assert!(problem(&boards, BOARD).unwrap_or_default().contains("has 12 bytes"));
 }

@@ -1,4 +1,5 @@
 //! A directory with a board's bitstream and an openFPGALoader that is a script.
+#![allow(dead_code, reason = "each test uses some of it")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;

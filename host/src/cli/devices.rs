@@ -33,7 +33,7 @@ struct Listing {
 
 #[derive(Serialize)]
 struct Listed {
-    /// How it is named to other verbs.
+    /// How it is named to other verbs; `uio:` ones cannot be run yet.
     device: String,
     /// What it is.
     description: String,
