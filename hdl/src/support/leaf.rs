@@ -3,7 +3,7 @@
 //! | cell | why |
 //! |---|---|
 //! | [`Register`] | rust-hdl's has an initial value, which hides a missing reset |
-//! | [`Ram`] | any depth, a read enable, block RAM asked for |
+//! | [`Ram`] | any depth, a read enable, the kind of memory asked for |
 //! | [`Rom`] | a table of the kernels, read like a RAM |
 //! | [`Concat`], [`Split`], [`Spread`] | no concatenation and no indexed assignment in the kernel |
 //! | [`Slice`] | no slice at a place that is computed when the unit is made |
@@ -52,6 +52,13 @@ impl<T: Synth> Logic for Register<T> {
         Verilog::Custom("always @(posedge clock) q <= d;".into())
     }
 }
+
+/// Memories of up to so many words are made of look-up tables: queues and parameters are wide and
+/// shallow, and would take a third of an ECP5-85F's block RAMs for an eighth of their bits.
+const LUT_RAM_WORDS: usize = 128;
+
+/// Tables of up to so many bits, of which every lane has one, likewise.
+const LUT_ROM_BITS: usize = 4096;
 
 /// One read and one write port of W bits. Data arrives the beat after
 /// `read_enable` and stays until the next read. Reading a word in the beat it
@@ -106,8 +113,9 @@ impl<const W: usize, const A: usize> Logic for Ram<W, A> {
     }
 
     fn hdl(&self) -> Verilog {
+        let style = if self._words <= LUT_RAM_WORDS { "distributed" } else { "block" };
         Verilog::Custom(format!(
-            "(* ram_style = \"block\" *) reg [{width}:0] words [0:{last}];
+            "(* ram_style = \"{style}\" *) reg [{width}:0] words [0:{last}];
 always @(posedge clock) begin
     if (read_enable) read_data <= words[read_address];
     if (write_enable) words[write_address] <= write_data;
@@ -166,8 +174,9 @@ impl<const W: usize, const A: usize> Logic for Rom<W, A> {
         let entries = self._entries.iter().enumerate();
         let entries: String =
             entries.map(|(index, entry)| format!("    table_[{index}] = {W}'h{entry:x};\n")).collect();
+        let style = if W << A <= LUT_ROM_BITS { "logic" } else { "block" };
         Verilog::Custom(format!(
-            "reg [{width}:0] table_ [0:{last}];
+            "(* rom_style = \"{style}\" *) reg [{width}:0] table_ [0:{last}];
 initial begin
 {entries}end
 always @(posedge clock) if (enable) data <= table_[address];",
