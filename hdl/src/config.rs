@@ -40,6 +40,12 @@ pub fn units(arch: &str) -> Option<Vec<Unit>> {
     }
 }
 
+/// Verilog of the accelerator of the named architecture, module `edge_moe`.
+pub fn edge_moe(arch: &str) -> Option<Result<String, EmitError>> {
+    let accelerator = units(arch)?.pop()?;
+    Some((accelerator.verilog)(accelerator.name))
+}
+
 macro_rules! architecture {
     (
         $(#[$doc:meta])*

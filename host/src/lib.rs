@@ -9,6 +9,8 @@ pub mod compiled;
 pub mod deploy;
 pub mod device;
 pub mod draw;
+#[cfg(feature = "sim")]
+pub mod emulation;
 pub mod error;
 pub mod evaluate;
 pub mod executable;

@@ -4,6 +4,7 @@ use edge_moe_isa::registers::{Register, error_text};
 use thiserror::Error;
 
 use crate::memory::Violation;
+use crate::sdram_chip::SdramFault;
 
 /// Result of every fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -28,6 +29,9 @@ pub enum Error {
     /// The core broke a rule of the memory bus.
     #[error("the core broke a rule of the bus: {0}")]
     Bus(#[from] Violation),
+    /// The board broke a rule of its SDRAM.
+    #[error("the board broke a rule of its memory: {0}")]
+    Sdram(#[from] SdramFault),
     /// The core did not answer on its register bus.
     #[error("cycle {cycle}: no answer to the {access} of register {register:?} within {waited} cycles")]
     Register {

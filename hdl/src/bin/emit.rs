@@ -1,18 +1,18 @@
-//! Writes the Verilog of every unit of named architectures.
+//! Writes the Verilog of every unit of named architectures, and of named boards.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use edge_moe_hdl::config;
+use edge_moe_hdl::{board, config};
 use edge_moe_isa::arch::ArchConfig;
 
-/// Verilog of every unit of named architectures, one file a unit.
+/// Verilog of every unit of named architectures, one file a unit, and of named boards.
 #[derive(Parser)]
 struct Arguments {
-    /// tiny, edge, zcu102 or ecp5-85
+    /// Architectures (tiny, edge, zcu102, ecp5-85) and boards (ulx3s-85f)
     #[arg(required = true)]
-    archs: Vec<String>,
+    names: Vec<String>,
 
     /// Where the files are written
     #[arg(long, value_name = "DIR", default_value = "out/rtl")]
@@ -20,8 +20,8 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let Arguments { archs, out } = Arguments::parse();
-    match archs.iter().try_for_each(|arch| emit(arch, &out)) {
+    let Arguments { names, out } = Arguments::parse();
+    match names.iter().try_for_each(|name| emit(name, &out.join(name))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("error: {problem}");
@@ -30,19 +30,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn emit(arch: &str, out: &Path) -> Result<(), String> {
-    let units = config::units(arch).ok_or_else(|| {
-        let names = ArchConfig::named().map(|arch| arch.name).join(", ");
-        format!("architecture `{arch}` is not known; known are {names}")
-    })?;
-    let directory = out.join(arch);
-    let writing = |path: &Path, cause| format!("{}: cannot be written: {cause}", path.display());
-    std::fs::create_dir_all(&directory).map_err(|cause| writing(&directory, cause))?;
-    for unit in units {
-        let text = (unit.verilog)(unit.name).map_err(|error| error.to_string())?;
-        let path = directory.join(unit.name).with_extension("v");
-        std::fs::write(&path, &text).map_err(|cause| writing(&path, cause))?;
-        println!("{}: {} lines", path.display(), text.lines().count());
+fn emit(name: &str, directory: &Path) -> Result<(), String> {
+    if let Some(unit) = board::top(name) {
+        return write(directory, &unit);
     }
+    let units = config::units(name).ok_or_else(|| {
+        let names = ArchConfig::named().map(|arch| arch.name).join(", ");
+        format!("`{name}` is not known; architectures are {names}, boards {}", board::BOARDS.join(", "))
+    })?;
+    units.iter().try_for_each(|unit| write(directory, unit))
+}
+
+fn write(directory: &Path, unit: &config::Unit) -> Result<(), String> {
+    let text = (unit.verilog)(unit.name).map_err(|error| error.to_string())?;
+    let path = directory.join(unit.name).with_extension("v");
+    let written = std::fs::create_dir_all(directory).and_then(|()| std::fs::write(&path, &text));
+    written.map_err(|cause| format!("{}: cannot be written: {cause}", path.display()))?;
+    println!("{}: {} lines", path.display(), text.lines().count());
     Ok(())
 }

@@ -6,6 +6,8 @@ mod compile;
 mod deploy;
 mod device;
 mod devices;
+#[cfg(feature = "sim")]
+mod emulate;
 mod eval;
 mod export;
 mod fidelity;
@@ -67,6 +69,9 @@ enum Command {
     Verify(verify::Arguments),
     /// Program a board with a bitstream, after checking all that can be checked
     Deploy(deploy::Arguments),
+    /// Run a board in Verilator behind a pseudo-terminal
+    #[cfg(feature = "sim")]
+    Emulate(emulate::Arguments),
     /// List what can run programs here: the software device, boards, accelerators on the bus
     Devices(devices::Arguments),
     /// Write the manifest of a bitstream, as the recipes of boards do
@@ -111,6 +116,8 @@ fn execute(cli: Cli) -> Result<()> {
         Command::Profile(arguments) => profile::execute(&arguments),
         Command::Verify(arguments) => verify::execute(&arguments),
         Command::Deploy(arguments) => deploy::execute(&arguments),
+        #[cfg(feature = "sim")]
+        Command::Emulate(arguments) => emulate::execute(&arguments),
         Command::Devices(arguments) => devices::execute(&arguments),
         Command::Manifest(arguments) => manifest::execute(&arguments),
     }
