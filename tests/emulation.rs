@@ -1,6 +1,6 @@
 //! Whole boards in Verilator behind a pseudo-terminal: core, link, SDRAM controller and chip, with the code and the
 //! protocol of real boards.
-#![cfg(all(unix, feature = "sim"))]
+#![cfg(unix)]
 
 mod common;
 
