@@ -8,6 +8,8 @@
 # make bench  measure: benches, the RTL of every architecture, the design space; into benchmarks/results
 # make bench-report  render benchmarks/results into docs/benchmarks.md
 # make lint-rtl  Verilator's lint of every unit of every architecture
+# make bitstream BOARD=ulx3s-85f  build a bitstream with pinned open tools, into target/bitstream
+#             (make bitstream-ship: and put it into bitstreams/)
 # make docs   bring the generated parts of docs/ up to date
 #
 # Both `run` and `test` install what they need (Debian packages, with sudo
@@ -21,7 +23,7 @@ DEVICE  ?= software
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 APT  := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
-.PHONY: run test test-long verify check-amx lint lint-rtl bench bench-fidelity bench-report docs setup setup-rtl
+.PHONY: run test test-long verify check-amx lint lint-rtl bitstream bitstream-ship bench bench-fidelity bench-report docs setup setup-python setup-rtl
 
 # The RTL as a device needs Verilator.
 SIM := $(if $(filter rtl,$(DEVICE)),--features sim)
@@ -94,6 +96,15 @@ lint-rtl: setup-rtl
 	for file in $(OUT)/rtl/*/*.v; do \
 		verilator --lint-only -Wall $(LINT_WAIVERS) --top-module $$(basename $$file .v) $$file || exit 1; \
 	done
+	cargo run --quiet --package edge-moe-hdl --bin emit -- ulx3s-85f --out $(OUT)/boards
+	for file in $(OUT)/boards/*/*.v; do \
+		verilator --lint-only -Wall $(LINT_WAIVERS) --top-module serial_board $$file || exit 1; \
+	done
+
+BOARD ?= ulx3s-85f
+
+bitstream bitstream-ship: setup setup-python
+	$(MAKE) --directory bitstreams BOARD=$(BOARD) $(if $(filter bitstream-ship,$@),ship,all)
 
 # ONNX Runtime, beside which the software device is timed.
 PYTHON := target/benchmarks-python
@@ -118,8 +129,7 @@ ifdef EDGE_MOE_WEIGHTS
 	$(FIDELITY) $(OUT)/edge-moe.safetensors $(OUT)/edge-moe.png --json > $(OUT)/fidelity.json && mv $(OUT)/fidelity.json $(RESULTS)/fidelity-edge-moe.json
 endif
 
-$(PYTHON)/installed: benchmarks/requirements.txt
-	@python3 -c "import ensurepip" 2>/dev/null || { $(APT) update && $(APT) install --yes python3-venv; }
+$(PYTHON)/installed: benchmarks/requirements.txt | setup-python
 	python3 -m venv $(PYTHON)
 	$(PYTHON)/bin/pip install --quiet --requirement benchmarks/requirements.txt
 	touch $@
@@ -133,6 +143,9 @@ docs: setup bench-report
 setup:
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs" >&2; exit 1; }
 	@command -v cc >/dev/null || { $(APT) update && $(APT) install --yes build-essential; }
+
+setup-python:
+	@python3 -c "import ensurepip" 2>/dev/null || { $(APT) update && $(APT) install --yes python3-venv; }
 
 setup-rtl: setup
 	@for tool in verilator yosys g++; do command -v $$tool >/dev/null || missing=yes; done; \

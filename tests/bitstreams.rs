@@ -41,6 +41,20 @@ fn every_bitstream_is_what_its_manifest_says() {
     }
 }
 
+/// What is shipped is what the Verilog of today makes.
+#[cfg(feature = "sim")]
+#[test]
+fn every_bitstream_is_made_of_the_present_verilog() {
+    let boards = root().join("bitstreams");
+    for board in bitstream::boards(&boards).unwrap() {
+        let opened = Bitstream::open(&boards.join(&board).join(MANIFEST), None).unwrap();
+        let unit = edge_moe_hdl::board::top(&board).expect("a board with a bitstream has a top unit");
+        let verilog = (unit.verilog)(unit.name).unwrap();
+        let made_of = opened.manifest.sources.verilog_sha256;
+        assert_eq!(sha256(verilog.as_bytes()), made_of, "{board}: make bitstream-ship BOARD={board}");
+    }
+}
+
 #[test]
 fn every_folder_of_a_board_has_a_manifest() {
     let folder = root().join("bitstreams");
