@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 
 use common::{compile_for, pictures, random_model};
 use edge_moe::compiled::CompiledModel;
-use edge_moe::device::{UartAddress, UartDevice};
+use edge_moe::device::{Device, UartAddress, UartDevice};
 use edge_moe::draw::save_png;
 use edge_moe::emulation::{EmulatedBoard, Options};
 use edge_moe::model::{sample_shapes, write_safetensors};
@@ -67,7 +67,7 @@ fn run(address: &UartAddress, model: &Arc<CompiledModel>, pictures: &[RgbImage])
     let program = runtime.program_for(None).unwrap();
     let mut answer = |picture: &RgbImage| {
         let answers = runtime.run(picture, program).unwrap();
-        (answers, runtime.figures().expect("boards count").cycles)
+        (answers, runtime.device().figures().expect("boards count").cycles)
     };
     pictures.iter().map(&mut answer).collect()
 }
