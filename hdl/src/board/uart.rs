@@ -42,7 +42,7 @@ pub struct UartReceiver {
     line: Signal<Local, Bit>,
     hears: Register<Hears>,
     /// Beats until the next sample.
-    time: Register<Bits<16>>,
+    beats_left: Register<Bits<16>>,
     sample: Signal<Local, Bit>,
     /// Bits of data to come, less one.
     left: Register<Bits<3>>,
@@ -58,7 +58,7 @@ impl UartReceiver {
     pub fn new(clocks_per_bit: u32) -> Self {
         let period = period(clocks_per_bit);
         with_defaults!(
-            clock, reset, rx, valid, data, fault, synchroniser, line, hears, time, sample, left, bits, came,
+            clock, reset, rx, valid, data, fault, synchroniser, line, hears, beats_left, sample, left, bits, came,
             failed;
             period: Constant::new(period.into()),
             half: Constant::new((period.div_ceil(2) - 1).into()),
@@ -69,19 +69,19 @@ impl UartReceiver {
 impl Logic for UartReceiver {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, synchroniser, hears, time, left, bits, came, failed);
+        dff_setup!(self, clock, synchroniser, hears, beats_left, left, bits, came, failed);
         self.synchroniser.d.next = (self.synchroniser.q.val() << 1) | bit_cast::<2, 1>(self.rx.val().into());
         self.line.next = self.synchroniser.q.val().get_bit(1);
-        self.sample.next = !self.time.q.val().any();
-        self.time.d.next = self.time.q.val() - 1;
+        self.sample.next = !self.beats_left.q.val().any();
+        self.beats_left.d.next = self.beats_left.q.val() - 1;
         self.came.d.next = false;
         self.failed.d.next = false;
         if self.sample.val() {
-            self.time.d.next = self.period.val();
+            self.beats_left.d.next = self.period.val();
         }
         if (self.hears.q.val() == Hears::Rest) & !self.line.val() {
             self.hears.d.next = Hears::Start;
-            self.time.d.next = self.half.val();
+            self.beats_left.d.next = self.half.val();
         }
         if (self.hears.q.val() == Hears::Start) & self.sample.val() {
             self.hears.d.next = Hears::Data;
@@ -142,7 +142,7 @@ pub struct UartTransmitter {
     /// Bits behind the present one.
     left: Register<Bits<4>>,
     /// Beats behind the present one, in this bit.
-    time: Register<Bits<16>>,
+    beats_left: Register<Bits<16>>,
     period: Constant<Bits<16>>,
     rest: Constant<Bits<9>>,
 }
@@ -151,7 +151,7 @@ impl UartTransmitter {
     /// A transmitter of bits of so many beats, 4 to 65536.
     pub fn new(clocks_per_bit: u32) -> Self {
         with_defaults!(
-            clock, reset, valid, ready, data, tx, active, bits, left, time;
+            clock, reset, valid, ready, data, tx, active, bits, left, beats_left;
             period: Constant::new(period(clocks_per_bit).into()),
             rest: Constant::new(0x1ff_u64.into()),
         )
@@ -161,12 +161,12 @@ impl UartTransmitter {
 impl Logic for UartTransmitter {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, active, bits, left, time);
+        dff_setup!(self, clock, active, bits, left, beats_left);
         self.ready.next = !self.active.q.val();
         self.tx.next = self.bits.q.val().get_bit(0);
-        self.time.d.next = self.time.q.val() - 1;
-        if !self.time.q.val().any() {
-            self.time.d.next = self.period.val();
+        self.beats_left.d.next = self.beats_left.q.val() - 1;
+        if !self.beats_left.q.val().any() {
+            self.beats_left.d.next = self.period.val();
             self.bits.d.next = (self.bits.q.val() >> 1) | 0x100;
             self.left.d.next = self.left.q.val() - 1;
             if !self.left.q.val().any() {
@@ -177,7 +177,7 @@ impl Logic for UartTransmitter {
             self.active.d.next = true;
             self.bits.d.next = bit_cast::<9, 8>(self.data.val()) << 1;
             self.left.d.next = 9.into();
-            self.time.d.next = self.period.val();
+            self.beats_left.d.next = self.period.val();
         }
 
         if self.reset.val() {

@@ -52,7 +52,7 @@ pub struct Checks {
     enormous: Register<Bit>,
     length: Register<Bits<15>>,
     // Second.
-    end: Register<Bits<31>>,
+    range_end: Register<Bits<31>>,
     too_long: Register<Bit>,
     // Third.
     not_memory: Register<Bit>,
@@ -85,7 +85,7 @@ impl Checks {
             clock, request_session, kind, address, value, payload_words, session, runs, verdict, words,
             same_session, counts, operation, hello, start, register, write_memory, read_memory, known,
             in_session, no_session, no_value, value_is_session, value_is_runs, not_register, unaligned, uneven,
-            enormous, length, end, too_long, not_memory, judged;
+            enormous, length, range_end, too_long, not_memory, judged;
             operation_hello: operation(Operation::Hello),
             operation_read_register: operation(Operation::ReadRegister),
             operation_write_register: operation(Operation::WriteRegister),
@@ -106,7 +106,7 @@ impl Logic for Checks {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, known, in_session, no_session, no_value, value_is_session, value_is_runs);
-        dff_setup!(self, clock, not_register, unaligned, uneven, enormous, length, end, too_long);
+        dff_setup!(self, clock, not_register, unaligned, uneven, enormous, length, range_end, too_long);
         dff_setup!(self, clock, not_memory, judged);
         self.operation.next = self.kind.val().get_bits::<8>(16);
         self.hello.next = self.operation.val() == self.operation_hello.val();
@@ -132,7 +132,7 @@ impl Logic for Checks {
             self.length.d.next = bit_cast::<15, 9>(self.payload_words.val());
         }
 
-        self.end.d.next = bit_cast::<31, 30>(self.address.val().get_bits::<30>(2))
+        self.range_end.d.next = bit_cast::<31, 30>(self.address.val().get_bits::<30>(2))
             + bit_cast::<31, 15>(self.length.q.val());
         self.too_long.d.next = (self.length.q.val() > self.sum_limit.val())
             | (self.read_memory.val() & (self.length.q.val() > self.payload_limit.val()));
@@ -142,7 +142,7 @@ impl Logic for Checks {
             | self.enormous.q.val()
             | self.too_long.q.val()
             | !self.length.q.val().any()
-            | (self.end.q.val() > self.memory_words.val());
+            | (self.range_end.q.val() > self.memory_words.val());
 
         self.judged.d.next = 0.into();
         if self.register.val() {

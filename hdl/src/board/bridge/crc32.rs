@@ -35,7 +35,7 @@ pub struct Crc32 {
     /// The CRC of the bytes taken since `clear`.
     pub sum: Signal<Out, Bits<32>>,
     /// They end with the CRC of those before.
-    pub matches: Signal<Out, Bit>,
+    pub fits: Signal<Out, Bit>,
 
     register: Register<Bits<32>>,
     shifted_out: Signal<Local, Bits<8>>,
@@ -49,7 +49,7 @@ pub struct Crc32 {
 impl Default for Crc32 {
     fn default() -> Self {
         with_defaults!(
-            clock, clear, take, data, sum, matches, register, shifted_out, change;
+            clock, clear, take, data, sum, fits, register, shifted_out, change;
             fed: from_fn(|_| Default::default()),
             feeding: from_fn(|bit| Constant::new(feeding(bit).into())),
             ones: Constant::new(u64::from(u32::MAX).into()),
@@ -74,6 +74,6 @@ impl Logic for Crc32 {
             self.register.d.next = self.ones.val();
         }
         self.sum.next = !self.register.q.val();
-        self.matches.next = self.register.q.val() == self.residue.val();
+        self.fits.next = self.register.q.val() == self.residue.val();
     }
 }

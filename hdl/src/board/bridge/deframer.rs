@@ -39,7 +39,7 @@ pub struct Deframer {
     taken: Register<Bits<8>>,
     ends: Register<Bit>,
     good: Register<Bit>,
-    end: Constant<Bits<8>>,
+    end_byte: Constant<Bits<8>>,
     escape: Constant<Bits<8>>,
     escaped_end: Constant<Bits<8>>,
     escaped_escape: Constant<Bits<8>>,
@@ -51,7 +51,7 @@ impl Default for Deframer {
         with_defaults!(
             clock, reset, hold, valid, ready, data, marked, take, frame_data, ended, whole, held, byte_held,
             mark_held, escaped, spoilt, takes, taken, ends, good;
-            end: constant(END),
+            end_byte: constant(END),
             escape: constant(ESCAPE),
             escaped_end: constant(ESCAPED_END),
             escaped_escape: constant(ESCAPED_ESCAPE),
@@ -77,13 +77,13 @@ impl Logic for Deframer {
             if self.mark_held.q.val() {
                 self.spoilt.d.next = true;
             }
-            if self.byte_held.q.val() == self.end.val() {
+            if self.byte_held.q.val() == self.end_byte.val() {
                 self.ends.d.next = true;
                 self.spoilt.d.next = false;
             } else if self.escaped.q.val() {
                 self.takes.d.next = true;
                 if self.byte_held.q.val() == self.escaped_end.val() {
-                    self.taken.d.next = self.end.val();
+                    self.taken.d.next = self.end_byte.val();
                 } else if self.byte_held.q.val() == self.escaped_escape.val() {
                     self.taken.d.next = self.escape.val();
                 } else {

@@ -39,7 +39,7 @@ pub struct Encoder {
     escapes: Signal<Local, Bit>,
     given: Signal<Local, Bit>,
     next_byte: Signal<Local, Bit>,
-    end: Constant<Bits<8>>,
+    end_byte: Constant<Bits<8>>,
     escape: Constant<Bits<8>>,
     escaped_end: Constant<Bits<8>>,
     escaped_escape: Constant<Bits<8>>,
@@ -51,7 +51,7 @@ impl Default for Encoder {
         with_defaults!(
             clock, reset, clear, valid, ready, word, mark, silent, sum, byte_valid, byte_ready, byte_data, crc,
             held, left, mark_held, escaped, active, present, escapes, given, next_byte;
-            end: constant(END),
+            end_byte: constant(END),
             escape: constant(ESCAPE),
             escaped_end: constant(ESCAPED_END),
             escaped_escape: constant(ESCAPED_ESCAPE),
@@ -70,7 +70,7 @@ impl Logic for Encoder {
         // The byte that is given out.
         self.escapes.next = !self.mark_held.q.val()
             & !self.escaped.q.val()
-            & ((self.present.val() == self.end.val()) | (self.present.val() == self.escape.val()));
+            & ((self.present.val() == self.end_byte.val()) | (self.present.val() == self.escape.val()));
         self.byte_valid.next = self.active.val() & !self.silent.val();
         self.byte_data.next = self.present.val();
         if self.escapes.val() {
@@ -78,7 +78,7 @@ impl Logic for Encoder {
         }
         if self.escaped.q.val() {
             self.byte_data.next = self.escaped_escape.val();
-            if self.present.val() == self.end.val() {
+            if self.present.val() == self.end_byte.val() {
                 self.byte_data.next = self.escaped_end.val();
             }
         }
@@ -99,7 +99,7 @@ impl Logic for Encoder {
             self.left.d.next = 4.into();
             self.mark_held.d.next = self.mark.val();
             if self.mark.val() {
-                self.held.d.next = bit_cast::<32, 8>(self.end.val());
+                self.held.d.next = bit_cast::<32, 8>(self.end_byte.val());
                 self.left.d.next = 1.into();
             }
         }

@@ -122,7 +122,7 @@ impl Logic for RequestBuffer {
             & !self.overlong.q.val()
             & !self.count.q.val().get_bits::<2>(0).any()
             & (self.words_taken.val() >= self.least_words.val())
-            & self.crc.matches.val();
+            & self.crc.fits.val();
         self.begins.d.next = self.ended.val() & self.legal.val();
         if self.ended.val() {
             self.held.d.next = self.legal.val();
