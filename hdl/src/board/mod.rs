@@ -5,12 +5,14 @@ mod core;
 mod reset;
 pub mod sdram;
 mod serial_board;
+mod uart;
 mod ulx3s;
 
 use crate::config::{self, Unit};
 use crate::support::{EmitError, verilog};
 pub use bridge::Bridge;
 pub use serial_board::{SerialBoard, Settings};
+pub use uart::{UartReceiver, UartTransmitter};
 pub use ulx3s::{SETTINGS as ULX3S_SETTINGS, Ulx3s};
 
 /// Boards with a folder in `bitstreams/` and a [`top`].

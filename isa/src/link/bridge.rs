@@ -52,6 +52,11 @@ impl<T: Target> Bridge<T> {
         self.answers.extend(line);
     }
 
+    /// A byte from the host came without its stop bit, or was lost.
+    pub fn spoil(&mut self) {
+        self.deframer.spoil();
+    }
+
     /// A byte for the host, if there is one.
     pub fn send(&mut self) -> Option<u8> {
         self.answers.pop_front()
