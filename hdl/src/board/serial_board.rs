@@ -6,7 +6,7 @@ use super::sdram::Sdram;
 use super::Bridge;
 use crate::support::prelude::*;
 
-/// Bits of the counter whose highest one blinks: 0.8 s at 80 MHz.
+/// Bits of the counter whose highest one, 25, blinks: 0.8 s at 80 MHz.
 const HEARTBEAT: usize = 26;
 /// Bits of the counter that keeps the light of the link on.
 const LINK_LIGHT: usize = 22;
@@ -102,7 +102,7 @@ impl<const BUS: usize, const STROBE: usize> Logic for SerialBoard<BUS, STROBE> {
         if self.bridge.active.val() {
             self.link_light.d.next = self.light_time.val();
         }
-        self.lights.lane[0].next = self.heartbeat.q.val().get_bit(HEARTBEAT - 1);
+        self.lights.lane[0].next = self.heartbeat.q.val().get_bit(25);
         self.lights.lane[1].next = self.running.q.val();
         self.lights.lane[2].next = self.link_light.q.val().any();
         self.leds.next = self.lights.bus.val();
