@@ -54,7 +54,7 @@ pub struct SerialBoard<const BUS: usize, const STROBE: usize> {
     /// What simulation looks at: a program runs, or a register is asked for.
     pub observe_busy: Signal<Out, Bit>,
 
-    reset: ResetTimer,
+    reset_timer: ResetTimer,
     core: Core<BUS, STROBE>,
     bridge: Bridge,
     sdram: Sdram<BUS, STROBE>,
@@ -71,7 +71,7 @@ impl<const BUS: usize, const STROBE: usize> SerialBoard<BUS, STROBE> {
         let Settings { clock_mhz, clocks_per_bit, power_up_us } = settings;
         with_defaults!(
             clock, core_clock, ready, rx, tx, leds, sdram_cke, sdram_cs_n, sdram_ras_n, sdram_cas_n, sdram_we_n, sdram_ba,
-            sdram_a, sdram_dqm, sdram_dq_out, sdram_dq_enable, sdram_dq_in, observe_busy, reset, heartbeat, link_light, running, lights;
+            sdram_a, sdram_dqm, sdram_dq_out, sdram_dq_enable, sdram_dq_in, observe_busy, reset_timer, heartbeat, link_light, running, lights;
             light_time: Constant::new(((1_u64 << LINK_LIGHT) - 1).into()),
             core: Core::new(core_verilog),
             bridge: Bridge::new(clocks_per_bit, clock_mhz, MEMORY_BYTES),
@@ -84,14 +84,14 @@ impl<const BUS: usize, const STROBE: usize> Logic for SerialBoard<BUS, STROBE> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, heartbeat, link_light, running);
-        self.reset.clock.next = self.clock.val();
+        self.reset_timer.clock.next = self.clock.val();
         self.core.aclk.next = self.core_clock.val();
         self.bridge.clock.next = self.clock.val();
         self.sdram.clock.next = self.clock.val();
-        self.reset.ready.next = self.ready.val();
-        self.core.aresetn.next = !self.reset.reset.val();
-        self.bridge.reset.next = self.reset.reset.val();
-        self.sdram.reset.next = self.reset.reset.val();
+        self.reset_timer.ready.next = self.ready.val();
+        self.core.aresetn.next = !self.reset_timer.reset.val();
+        self.bridge.reset.next = self.reset_timer.reset.val();
+        self.sdram.reset.next = self.reset_timer.reset.val();
 
         // Lights.
         self.heartbeat.d.next = self.heartbeat.q.val() + 1;

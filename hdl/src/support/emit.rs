@@ -125,6 +125,8 @@ fn mixes_precedence(line: &str) -> bool {
 fn with_signed_constants(text: &str) -> String {
     let line = |line: &str| {
         let (indent, constant) = line.split_once("localparam signed ")?;
+        // Verilog of a part that was emitted before has them already.
+        let constant = Some(constant).filter(|constant| !constant.starts_with('['))?;
         let (name, value) = constant.split_once(" = ")?;
         let width: u32 = value.split_once('\'')?.0.parse().ok()?;
         Some(format!("{indent}localparam signed [{}:0] {name} = {value}", width - 1))
@@ -242,6 +244,7 @@ mod tests {
         let unit = move || Limited { x: Signal::default(), y: Signal::default(), least };
         let text = verilog(unit, "unit").unwrap();
         assert!(text.contains("localparam signed [7:0] least = 8'hfd;"), "{text}");
+        assert_eq!(with_signed_constants(&text), text);
     }
 
     #[test]
