@@ -319,6 +319,42 @@ fn a_queue_that_overflows_drops_whole_frames() {
     }
 }
 
+/// A frame with five bytes too many, just those that the queue has no room for: without them it would be right.
+fn a_frame_that_loses_bytes(board: &mut Board, host: &Host, waiting: usize) {
+    let (header, payload) = numbered_write(host, 1, &mut board.bench.random);
+    board.timing.takes = 0.0;
+    board.send(&line(header, &payload), 0.0);
+    let lossy = line(host.header(Operation::WriteRegister, 2, 0, 0x1234), &[]);
+    let (before, after) = lossy.split_at(10);
+    let filler = [END].repeat(waiting - before.len());
+    for &byte in filler.iter().chain(before).chain(&[0x55; 5]) {
+        board.sender.byte(byte, 0, 4);
+    }
+    while !board.sender.is_silent() {
+        board.beat();
+    }
+    board.timing.takes = 1.0;
+    board.settle();
+    (0..4 * 2048).for_each(|_| board.beat());
+    board.send(after, 0.0);
+    board.settle();
+}
+
+#[test]
+fn bytes_that_are_lost_in_the_queue_spoil_their_frame() {
+    const QUEUE_BYTES: usize = 2047;
+    let library = library(4);
+    let mut bench = Bench::new(&library, 1);
+    let mut board = Board::new(&mut bench, 4);
+    let mut host = Host::default();
+    greet(&mut board, &mut host);
+    for waiting in QUEUE_BYTES - 1..=QUEUE_BYTES + 1 {
+        a_frame_that_loses_bytes(&mut board, &host, waiting);
+    }
+    board.finish();
+    assert!(board.device.written.is_empty());
+}
+
 #[test]
 fn a_program_starts_once_however_often_it_is_asked_for() {
     let library = library(4);
