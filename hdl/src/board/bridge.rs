@@ -14,9 +14,9 @@
 //! | [`Answer`] | frames the answer as it is sent |
 //! | [`UartTransmitter`](super::UartTransmitter) | bytes to bits |
 //!
-//! A frame is executed when all of it is there and its CRC is right, and the next one is looked at when its
-//! answer is with the transmitter but for the last byte. Meanwhile up to 2047 bytes wait; if more come, the
-//! frames that lost some are dropped whole.
+//! A frame is executed when all of it is there and its CRC is right, and the next one is looked at when all of
+//! its answer is with the transmitter. Meanwhile up to 2047 bytes wait; if more come, the frames that lost some
+//! are dropped whole.
 //!
 //! `reset` forgets everything, the session too, and leaves the line high.
 //!

@@ -23,7 +23,7 @@ pub enum Hears {
 ///
 /// A byte begins when the line falls. It is sampled half a bit later, which must find it low still, and then each
 /// bit later: eight bits, and the stop bit, which must be high. If it is not, `fault` says so once, and
-/// the next byte begins behind the next high. Two registers synchronise the line; `valid` comes four beats
+/// the next byte begins behind the next high. Two registers synchronise the line; `valid` comes three beats
 /// behind the middle of the stop bit.
 #[derive(LogicBlock)]
 pub struct UartReceiver {

@@ -23,8 +23,8 @@ pub enum Step {
 
 /// Executes one request after another, each with its answer.
 ///
-/// Twin of `edge_moe_isa::link::Bridge`. A request is executed four beats after it came; its answer begins when
-/// the core or memory has done it, two beats more. Words that are read follow the header as they come.
+/// Twin of `edge_moe_isa::link::Bridge`. A request is executed four beats after it came; when the core
+/// or memory has done it, the first byte of its answer is there three beats later. Words that are read follow the header as they come.
 #[derive(LogicBlock)]
 pub struct Executor {
     pub clock: Signal<In, Clock>,

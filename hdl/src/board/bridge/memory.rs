@@ -6,7 +6,7 @@ use crate::support::prelude::*;
 ///
 /// A word is offered two beats behind the one before was taken at the earliest. Of words that are read, up to
 /// eight are asked for or wait to be taken.
-#[derive(LogicBlock)]
+#[derive(LogicBlock, Default)]
 pub struct MemoryPort {
     pub clock: Signal<In, Clock>,
     pub reset: Signal<In, Bit>,
@@ -47,17 +47,6 @@ pub struct MemoryPort {
     offer: Signal<Local, Bit>,
     asked: Signal<Local, Bit>,
     taken: Signal<Local, Bit>,
-}
-
-impl Default for MemoryPort {
-    fn default() -> Self {
-        with_defaults!(
-            clock, reset, start, write, word_address, words, busy, payload_enable, payload_index, payload_data,
-            read_valid, read_ready, read_data, memory_valid, memory_ready, memory_write, memory_address,
-            memory_write_data, memory_read_valid, memory_read_data, at, index, left, offered, owed, came, offer,
-            asked, taken;
-        )
-    }
 }
 
 impl Logic for MemoryPort {

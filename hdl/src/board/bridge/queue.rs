@@ -5,7 +5,7 @@ use crate::support::prelude::*;
 /// A queue of 2047 bytes, in order, with what was lost between them.
 ///
 /// A byte that finds no room is lost; the next one that finds room says so by its mark. A byte without its stop
-/// bit is a mark alone. A byte is offered three beats after it came at the earliest.
+/// bit is a mark alone. A byte is offered two beats after it came at the earliest.
 #[derive(LogicBlock, Default)]
 pub struct ByteQueue {
     pub clock: Signal<In, Clock>,

@@ -4,9 +4,9 @@ use crate::support::prelude::*;
 
 /// One transaction after another, with the registers of a core.
 ///
-/// What the core answers beside data is not looked at: its responses are all OKAY. A transaction takes three beats
-/// more than the core.
-#[derive(LogicBlock)]
+/// What the core answers beside data is not looked at: its responses are all OKAY. A transaction takes two beats more
+/// than the core.
+#[derive(LogicBlock, Default)]
 pub struct RegisterPort {
     pub clock: Signal<In, Clock>,
     pub reset: Signal<In, Bit>,
@@ -43,16 +43,6 @@ pub struct RegisterPort {
     waits_data: Register<Bit>,
     read: Register<Bits<32>>,
     ends: Register<Bit>,
-}
-
-impl Default for RegisterPort {
-    fn default() -> Self {
-        with_defaults!(
-            clock, reset, start, write, address, write_data, done, read_data, awaddr, awvalid, awready, wdata,
-            wvalid, wready, bvalid, bready, araddr, arvalid, arready, rdata, rvalid, rready,
-            offers_write_address, offers_data, offers_read_address, waits_confirmation, waits_data, read, ends;
-        )
-    }
 }
 
 impl Logic for RegisterPort {

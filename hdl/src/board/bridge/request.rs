@@ -47,7 +47,7 @@ pub struct RequestBuffer {
     word_ends: Register<Bit>,
     word_index: Register<Bits<9>>,
     header: [Register<Bits<32>>; 4],
-    words: Ram<32, 9>,
+    buffer: Ram<32, 9>,
     legal: Signal<Local, Bit>,
     held: Register<Bit>,
     begins: Register<Bit>,
@@ -62,7 +62,7 @@ impl Default for RequestBuffer {
         with_defaults!(
             clock, reset, take, data, ended, whole, came, valid, done, session, kind, address, value,
             payload_words, read_enable, read_index, read_data, crc, count, words_taken, full, overlong, word, word_ends,
-            word_index, words, legal, held, begins, payload;
+            word_index, buffer, legal, held, begins, payload;
             header: from_fn(|_| Default::default()),
             most_bytes: Constant::new((FRAME_BYTES as u64).into()),
             least_words: Constant::new(((HEADER_BYTES + CRC_BYTES) as u64 / 4).into()),
@@ -105,13 +105,13 @@ impl Logic for RequestBuffer {
                 self.header[i - 1].d.next = self.header[i].q.val();
             }
         }
-        self.words.clock.next = self.clock.val();
-        self.words.write_enable.next = self.word_ends.q.val();
-        self.words.write_address.next = self.word_index.q.val();
-        self.words.write_data.next = self.word.q.val();
-        self.words.read_enable.next = self.read_enable.val();
-        self.words.read_address.next = bit_cast::<9, 8>(self.read_index.val()) + 4;
-        self.read_data.next = self.words.read_data.val();
+        self.buffer.clock.next = self.clock.val();
+        self.buffer.write_enable.next = self.word_ends.q.val();
+        self.buffer.write_address.next = self.word_index.q.val();
+        self.buffer.write_data.next = self.word.q.val();
+        self.buffer.read_enable.next = self.read_enable.val();
+        self.buffer.read_address.next = bit_cast::<9, 8>(self.read_index.val()) + 4;
+        self.read_data.next = self.buffer.read_data.val();
         self.session.next = self.header[0].q.val();
         self.kind.next = self.header[1].q.val();
         self.address.next = self.header[2].q.val();
