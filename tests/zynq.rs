@@ -114,7 +114,10 @@ fn what_is_not_the_models_accelerator_is_refused_before_anything_is_written() {
     emulated.0.borrow_mut().board.set(Register::BankWords, 7);
     let before = emulated.0.borrow().board.memory.clone();
     let load = |emulated: &Emulated| emulated.open().unwrap().load(Arc::clone(MIXTURE.0.executable()));
-    let error = device_error(load(&emulated), &["the board is not `tiny`: lanes is 8, not 4; bank_words is 7, not 64"]);
+    let error = device_error(
+        load(&emulated),
+        &["the board is not `tiny`: lanes is 8, not 4; bank_words is 7, not 64"],
+    );
     assert!(error.hint_text().unwrap().contains("--arch"));
     assert!(emulated.0.borrow().board.memory == before);
 
@@ -123,7 +126,8 @@ fn what_is_not_the_models_accelerator_is_refused_before_anything_is_written() {
 
     let total = MIXTURE.0.executable().window().total_bytes as usize;
     let small = Emulated::new(Board::new(ArchConfig::tiny(), total - 1));
-    let sizes = format!("buffer: the model needs {total} bytes of contiguous memory, the buffer has {}", total - 1);
+    let sizes =
+        format!("buffer: the model needs {total} bytes of contiguous memory, the buffer has {}", total - 1);
     let error = device_error(load(&small), &[&sizes]);
     assert!(error.hint_text().unwrap().contains("edge_moe.dtso"));
     load(&Emulated::new(Board::new(ArchConfig::tiny(), total))).unwrap();
@@ -176,7 +180,8 @@ fn a_core_without_a_clock_is_noticed_within_seconds() {
     emulated.0.borrow_mut().counts = false;
     emulated.0.borrow_mut().board.run_time = Duration::from_secs(1_000_000);
     let begin = emulated.0.borrow().board.now;
-    let error = device_error(runtime.device().run(0), &["the cycle counter stands still at 0 (descriptor 0: "]);
+    let error =
+        device_error(runtime.device().run(0), &["the cycle counter stands still at 0 (descriptor 0: "]);
     assert!(error.hint_text().unwrap().contains("clock"));
     assert!(emulated.0.borrow().board.now - begin < Duration::from_secs(3));
 }
@@ -268,7 +273,12 @@ fn what_linux_does_not_show_is_said_with_the_next_step() {
     };
     let remove = |path: &'static str| move |tree: &Tree| std::fs::remove_dir_all(tree.path(path)).unwrap();
     let cases: [(Tree, &str, &str, &str); 12] = [
-        (Tree::empty(), "", "zynq: no UIO device is named `edge_moe`", "modprobe uio_pdrv_genirq of_id=generic-uio"),
+        (
+            Tree::empty(),
+            "",
+            "zynq: no UIO device is named `edge_moe`",
+            "modprobe uio_pdrv_genirq of_id=generic-uio",
+        ),
         (Tree::empty(), "/dev/uio4", "/dev/uio4: there is no such UIO device", "modprobe"),
         (
             tree(&|tree| tree.add_uio("uio5", "edge_moe", 0x1000)),
@@ -276,7 +286,12 @@ fn what_linux_does_not_show_is_said_with_the_next_step() {
             "zynq: several UIO devices are named `edge_moe`: /dev/uio4, /dev/uio5",
             "zynq:/dev/uio4",
         ),
-        (tree(&|_| ()), "/dev/uio0", "/dev/uio0: is UIO device `axi-pmon`, not `edge_moe`", "edge-moe devices"),
+        (
+            tree(&|_| ()),
+            "/dev/uio0",
+            "/dev/uio0: is UIO device `axi-pmon`, not `edge_moe`",
+            "edge-moe devices",
+        ),
         (tree(&|_| ()), "/dev/udmabuf0", "/dev/udmabuf0: is not a UIO device", "modprobe"),
         (
             tree(&|tree| tree.add_uio("uio4", "edge_moe", 0x800)),

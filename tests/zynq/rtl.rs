@@ -131,8 +131,7 @@ fn a_picture_has_the_answers_of_the_software_device_and_the_cycles_of_the_rtl_de
     for runs in 1..=2 {
         assert_eq!(runtime.run(picture, 0).unwrap(), common::run(model, picture));
         assert_eq!(rtl.0.borrow().interrupts, runs, "each program that ends interrupts");
-        let (got, expected) =
-            (runtime.device().figures().unwrap(), simulated.device().figures().unwrap());
+        let (got, expected) = (runtime.device().figures().unwrap(), simulated.device().figures().unwrap());
         assert_eq!((got.read_bytes, got.written_bytes), (expected.read_bytes, expected.written_bytes));
         // How registers and memory meet in time may move a burst.
         let difference = got.cycles.abs_diff(expected.cycles);
@@ -165,9 +164,9 @@ fn an_error_of_memory_names_its_descriptor_and_the_next_run_is_right() {
     let start = model.executable().window().writable_bytes;
     let faults = Faults { errors: Some(start..start + 64), ..Faults::default() };
     rtl.0.borrow_mut().model.memory_mut().set_faults(faults);
-    let label = &model.manifest().programs[0].steps[0].label;
-    let place = format!("(descriptor 0: {label})");
-    device_error(runtime.run(picture, 0).map(drop), &["RTL: stopped with error 5: read_response", &place]);
+    // The first rows of the image.
+    let parts = ["RTL: stopped with error 5: read_response", "(descriptor 2: patch embedding)"];
+    device_error(runtime.run(picture, 0).map(drop), &parts);
     device_error(runtime.device().read_memory(0, &mut [0; 4]), &["the last run failed"]);
     rtl.0.borrow_mut().model.memory_mut().set_faults(Faults::default());
     assert_eq!(runtime.run(picture, 0).unwrap(), common::run(model, picture));

@@ -168,12 +168,7 @@ fn simulate(
 }
 
 /// Runs the program on a board.
-fn count(
-    board: &Board,
-    model: &Arc<CompiledModel>,
-    picture: &RgbImage,
-    program: usize,
-) -> Result<Counted> {
+fn count(board: &Board, model: &Arc<CompiledModel>, picture: &RgbImage, program: usize) -> Result<Counted> {
     let mut runtime = Runtime::new(board.open()?, Arc::clone(model))?;
     runtime.run(picture, program)?;
     let device = runtime.device();

@@ -74,8 +74,7 @@ pub(super) fn check_magic(registers: &mut dyn Registers) -> Result<()> {
     match registers.read_one(Register::Magic)? {
         MAGIC => Ok(()),
         magic => {
-            let problem =
-                format!("this is no edge-moe board: its magic is 0x{magic:08x}, not 0x{MAGIC:08x}");
+            let problem = format!("this is no edge-moe board: its magic is 0x{magic:08x}, not 0x{MAGIC:08x}");
             Err(registers.error(problem))
         }
     }

@@ -111,7 +111,8 @@ impl Device for ZynqDevice {
         let window = executable.window();
         if window.total_bytes > self.buffer.bytes() {
             let (needed, has) = (window.total_bytes, self.buffer.bytes());
-            let problem = format!("the model needs {needed} bytes of contiguous memory, the buffer has {has}");
+            let problem =
+                format!("the model needs {needed} bytes of contiguous memory, the buffer has {has}");
             return Err(Error::new(ErrorKind::Device, self.buffer.name(), problem)
                 .hint("make `size` of its node in edge_moe.dtso, and the memory that it is in, larger"));
         }

@@ -117,7 +117,8 @@ fn configure(
         None => Ok(()),
         Some(((register, expected), got)) => {
             let name = register.layout().name;
-            Err(registers.error(format!("register `{name}` holds 0x{got:x} after 0x{expected:x} was written")))
+            Err(registers
+                .error(format!("register `{name}` holds 0x{got:x} after 0x{expected:x} was written")))
         }
     }
 }

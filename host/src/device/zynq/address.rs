@@ -56,7 +56,9 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for (text, part) in [("", "UIO"), (",/dev/udmabuf0", "UIO"), ("x,", "buffer"), ("x,y,z", "one buffer")] {
+        for (text, part) in
+            [("", "UIO"), (",/dev/udmabuf0", "UIO"), ("x,", "buffer"), ("x,y,z", "one buffer")]
+        {
             let error = text.parse::<ZynqAddress>().unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
         }
