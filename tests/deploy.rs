@@ -10,6 +10,10 @@ mod common;
 mod devices;
 #[path = "link/pty.rs"]
 mod pty;
+#[path = "zynq/tree.rs"]
+mod tree;
+#[path = "deploy/zcu102.rs"]
+mod zcu102;
 
 use std::cell::Cell;
 use std::path::Path;

@@ -144,11 +144,7 @@ fn the_command_runs_scores_verifies_and_profiles_on_a_board() {
     assert_eq!((&report["counted"]["cycles"], &report["evidence"]), (&54_321.into(), &"estimated".into()));
 
     for (arguments, code, message) in [
-        (
-            "profile model.safetensors --device software".into(),
-            2,
-            "cycles are counted by model, rtl and uart",
-        ),
+        ("profile model.safetensors --device software".into(), 2, "cycles are counted by model, rtl, uart"),
         (
             format!("run model.safetensors 0.png --arch edge --device {device}"),
             5,
@@ -167,7 +163,7 @@ fn the_command_runs_scores_verifies_and_profiles_on_a_board() {
         (
             "run model.safetensors 0.png --device usb:3".into(),
             2,
-            "devices are software, rtl and uart:PATH[,BAUD]",
+            "devices are software, rtl, uart:PATH[,BAUD] and zynq[:UIO[,BUFFER]]",
         ),
         ("run model.safetensors 0.png --device uart:x,fast".into(), 2, "`fast` is no baud rate"),
     ] {

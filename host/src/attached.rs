@@ -39,8 +39,23 @@ pub struct UioDevice {
     pub registers: Option<(String, String)>,
 }
 
-/// How a UIO device of an accelerator is named.
-const UIO_NAME: &str = "edge-moe";
+/// Contiguous memory that the kernel module u-dma-buf keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DmaBuffer {
+    /// Its device file.
+    pub path: PathBuf,
+    /// Bus address of its first byte.
+    pub bus_address: u64,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+/// How a UIO device of an accelerator is named: like its node in the device tree, without the address.
+pub const UIO_NAME: &str = "edge_moe";
+/// Where the kernel shows UIO devices, under `/sys`.
+const UIO_CLASS: &str = "class/uio";
+/// Where the kernel shows buffers of u-dma-buf, under `/sys`.
+const DMA_BUFFER_CLASS: &str = "class/u-dma-buf";
 
 /// Serial ports on USB, in order of their numbers.
 pub fn serial_ports(sysfs: &Path) -> Result<Vec<SerialPort>> {
@@ -55,16 +70,54 @@ pub fn serial_ports(sysfs: &Path) -> Result<Vec<SerialPort>> {
 
 /// Accelerators that are UIO devices, in order of their numbers.
 pub fn uio_devices(sysfs: &Path) -> Result<Vec<UioDevice>> {
-    let folder = sysfs.join("class/uio");
-    let names = entries(&folder, |name| name.starts_with("uio"))?;
-    let ours =
-        names.into_iter().filter(|name| attribute(&folder.join(name), "name").as_deref() == Some(UIO_NAME));
+    let names = entries(&sysfs.join(UIO_CLASS), |name| name.starts_with("uio"))?;
+    let ours = names.into_iter().filter(|name| uio_name(sysfs, name).as_deref() == Some(UIO_NAME));
     let device = |name: String| {
-        let map = folder.join(&name).join("maps/map0");
-        let registers = attribute(&map, "addr").zip(attribute(&map, "size"));
+        let registers = uio_registers(sysfs, &name);
         UioDevice { path: Path::new("/dev").join(name), registers }
     };
     Ok(ours.map(device).collect())
+}
+
+/// What the kernel says that a UIO device such as `uio0` is; none if there is no such device.
+pub fn uio_name(sysfs: &Path, device: &str) -> Option<String> {
+    attribute(&sysfs.join(UIO_CLASS).join(device), "name")
+}
+
+/// Bus address and size of a UIO device's registers, as the kernel writes them.
+pub fn uio_registers(sysfs: &Path, device: &str) -> Option<(String, String)> {
+    let map = sysfs.join(UIO_CLASS).join(device).join("maps/map0");
+    attribute(&map, "addr").zip(attribute(&map, "size"))
+}
+
+/// Buffers of u-dma-buf, in order of their names.
+pub fn dma_buffers(sysfs: &Path) -> Result<Vec<DmaBuffer>> {
+    let names = entries(&sysfs.join(DMA_BUFFER_CLASS), |_| true)?;
+    Ok(names.iter().filter_map(|name| dma_buffer(sysfs, name)).collect())
+}
+
+/// A buffer of u-dma-buf such as `udmabuf0`; none if there is no such buffer.
+pub fn dma_buffer(sysfs: &Path, name: &str) -> Option<DmaBuffer> {
+    let folder = dma_buffer_folder(sysfs, name);
+    let value = |of: &str| number(&attribute(&folder, of)?);
+    Some(DmaBuffer {
+        path: Path::new("/dev").join(name),
+        bus_address: value("phys_addr")?,
+        bytes: value("size")?,
+    })
+}
+
+/// Where the attributes of a buffer of u-dma-buf are.
+pub fn dma_buffer_folder(sysfs: &Path, name: &str) -> PathBuf {
+    sysfs.join(DMA_BUFFER_CLASS).join(name)
+}
+
+/// A number as the kernel writes it, decimal or after `0x` hexadecimal.
+pub fn number(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
 }
 
 impl SerialPort {

@@ -40,7 +40,7 @@ fn devices_lists_what_is_attached() {
     attach(&bench, "ttyUSB2", "1-3", &ulx3s("25K"));
     attach(&bench, "ttyACM0", "1-4", &[("idVendor", "2341"), ("idProduct", "0043")]);
     std::fs::create_dir_all(bench.path("sys/class/tty/ttyS0")).unwrap();
-    for (uio, name) in [("uio0", "other"), ("uio1", "edge-moe")] {
+    for (uio, name) in [("uio0", "other"), ("uio1", "edge_moe")] {
         let folder = bench.path("sys/class/uio").join(uio);
         std::fs::create_dir_all(folder.join("maps/map0")).unwrap();
         std::fs::write(folder.join("name"), format!("{name}\n")).unwrap();
@@ -49,19 +49,36 @@ fn devices_lists_what_is_attached() {
     }
     let report: Value = serde_json::from_str(&bench.run("devices --json").succeeded()).unwrap();
     assert_eq!(report["version"], 1);
-    let attached = ["uart:/dev/ttyACM0", "uart:/dev/ttyUSB2", "uart:/dev/ttyUSB10", "uio:/dev/uio1"];
+    let attached = ["uart:/dev/ttyACM0", "uart:/dev/ttyUSB2", "uart:/dev/ttyUSB10", "zynq:/dev/uio1"];
     assert_eq!(names(&report), [always.as_slice(), &attached].concat());
-    let [acm, small, large, uio] = [0, 1, 2, 3].map(|index| &report["devices"][always.len() + index]);
+    let [acm, small, large, zynq] = [0, 1, 2, 3].map(|index| &report["devices"][always.len() + index]);
     assert_eq!((&acm["board"], &acm["runs"]), (&Value::Null, &json!([])));
     assert_eq!((&small["board"], &small["runs"]), (&json!("ulx3s-25f"), &json!(["tiny"])));
     assert_eq!(small["note"], "once `edge-moe deploy ulx3s-25f` has programmed it");
     assert_eq!((&large["board"], &large["runs"]), (&json!("ulx3s-85f"), &json!([])));
     assert_eq!(large["note"], "board `ulx3s-85f`: bitstreams has no bitstream of it");
     assert_eq!(large["usb"]["serial"], "D00001");
-    assert_eq!(uio["description"], "accelerator on the bus, 0x1000 bytes of registers at 0xa0000000");
+    assert_eq!(zynq["description"], "accelerator on the bus, 0x1000 bytes of registers at 0xa0000000");
+    assert!(zynq["note"].as_str().unwrap().starts_with("there is no buffer of u-dma-buf"), "{zynq}");
 
     let text = bench.run("devices").succeeded();
     let line = "uart:/dev/ttyUSB2   ULX3S FPGA 25K v3.0.8, serial number D00001 (0403:6015); board ulx3s-25f; \
                 runs tiny; once `edge-moe deploy ulx3s-25f` has programmed it\n";
     assert!(text.contains(line) && text.contains("runs any\n"), "{text}");
+
+    let buffer = |name: &str| {
+        let folder = bench.path("sys/class/u-dma-buf").join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("phys_addr"), "0x0000000070000000\n").unwrap();
+        std::fs::write(folder.join("size"), "33554432\n").unwrap();
+    };
+    buffer("udmabuf0");
+    let line = "zynq:/dev/uio1,/dev/udmabuf0  accelerator on the bus, 0x1000 bytes of registers at 0xa0000000, \
+                buffer of 33554432 bytes at 0x70000000; its registers say what it runs\n";
+    let text = bench.run("devices").succeeded();
+    assert!(text.contains(line), "{text}");
+    buffer("udmabuf1");
+    let line = "at 0xa0000000; say with which buffer: /dev/udmabuf0, /dev/udmabuf1\n";
+    let text = bench.run("devices").succeeded();
+    assert!(text.contains("zynq:/dev/uio1  ") && text.contains(line), "{text}");
 }

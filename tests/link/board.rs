@@ -80,6 +80,11 @@ impl Board {
         self.set(Register::Status, status::BUSY);
     }
 
+    /// Does a program run?
+    pub fn is_running(&self) -> bool {
+        self.ends.is_some()
+    }
+
     fn start(&mut self) {
         if self.ends.is_some() || self.refusals > 0 {
             self.refusals = self.refusals.saturating_sub(1);

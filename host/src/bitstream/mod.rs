@@ -3,6 +3,7 @@
 pub mod ecp5;
 mod manifest;
 mod place_and_route;
+pub mod zynqmp;
 
 use std::path::{Path, PathBuf};
 

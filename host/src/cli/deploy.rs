@@ -1,5 +1,7 @@
 //! `edge-moe deploy`: programs a board with a bitstream.
 
+mod zcu102;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -19,16 +21,19 @@ const PORT_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
 pub struct Arguments {
-    /// A board, such as ulx3s-85f, or a bitstream (.bit) with its manifest beside it
+    /// A board, such as ulx3s-85f or zcu102, or a bitstream (.bit) with its manifest beside it
     #[arg(value_name = "BOARD|FILE")]
-    bitstream: PathBuf,
+    target: PathBuf,
+
+    #[command(flatten)]
+    zcu102: zcu102::Options,
 
     /// The bitstream's manifest [default: manifest.toml beside it]
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
 
     /// Write it to the board's flash, so that the board starts with it; otherwise it is gone with the power
-    #[arg(long)]
+    #[arg(long, conflicts_with = "bitstream")]
     flash: bool,
 
     /// Read the flash back and compare
@@ -40,10 +45,10 @@ pub struct Arguments {
     dry_run: bool,
 
     /// Ask the board afterwards what it is, over this serial port; the manifest says how fast it is
-    #[arg(long, value_name = "uart:PATH", value_parser = parse_port)]
+    #[arg(long, value_name = "uart:PATH", value_parser = parse_port, conflicts_with = "bitstream")]
     port: Option<PathBuf>,
 
-    /// Give up after so long [default: 300, with --flash 900]
+    /// Give up after so long [default: 300, with --flash 900, for a ZCU102 10]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86400))]
     timeout: Option<u64>,
 
@@ -56,6 +61,10 @@ pub struct Arguments {
 }
 
 pub fn execute(arguments: &Arguments) -> Result<()> {
+    if arguments.target == Path::new(zcu102::BOARD) {
+        return arguments.zcu102.execute(arguments.dry_run, arguments.timeout());
+    }
+    arguments.zcu102.refuse(&arguments.target)?;
     let bitstream = arguments.open()?;
     bitstream.check_versions()?;
     let loader = Loader::find(arguments.openfpgaloader.as_deref())?;
@@ -63,7 +72,7 @@ pub fn execute(arguments: &Arguments) -> Result<()> {
     if arguments.dry_run {
         return print(&(checks(&bitstream) + &commands(&bitstream, &loader, target)));
     }
-    let timeout = arguments.timeout.map_or(target.default_timeout(), Duration::from_secs);
+    let timeout = arguments.timeout().unwrap_or(target.default_timeout());
     let baud = bitstream.manifest.link_baud;
     let ask = arguments.port.as_ref().map(|path| {
         let address = UartAddress { path: path.clone(), baud };
@@ -80,7 +89,7 @@ pub fn execute(arguments: &Arguments) -> Result<()> {
 
 impl Arguments {
     fn open(&self) -> Result<Bitstream> {
-        let given = &self.bitstream;
+        let given = &self.target;
         let is_file = given.extension().is_some_and(|ending| ending == "bit") || given.is_file();
         let manifest = match (&self.manifest, is_file) {
             (Some(manifest), _) => manifest.clone(),
@@ -88,6 +97,10 @@ impl Arguments {
             (None, false) => bitstream::manifest_of(&self.bitstreams.folder(), &given.to_string_lossy())?,
         };
         Bitstream::open(&manifest, is_file.then_some(given))
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        self.timeout.map(Duration::from_secs)
     }
 
     fn target(&self) -> Target {

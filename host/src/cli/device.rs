@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
-use edge_moe::device::{Device, RunFigures, Simd, SoftwareDevice, UartAddress, UartDevice};
+use edge_moe::device::{Device, RunFigures, Simd, SoftwareDevice};
 use edge_moe::{Error, Result};
 use indicatif::ProgressBar;
 
-use super::progress;
+use super::board::{BOARDS, Board};
 
 /// What executes a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,19 +18,19 @@ pub enum DeviceKind {
     Software,
     /// The RTL under Verilator, cycle by cycle.
     Rtl,
-    /// An FPGA board on a serial line.
-    Uart(UartAddress),
+    /// An FPGA board.
+    Board(Board),
 }
 
 impl FromStr for DeviceKind {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
-        match text.split_once(':') {
-            None if text == "software" => Ok(Self::Software),
-            None if text == "rtl" => Ok(Self::Rtl),
-            Some(("uart", address)) => address.parse().map(Self::Uart),
-            _ => Err("devices are software, rtl and uart:PATH[,BAUD]".into()),
+        match (text, Board::parse(text)) {
+            ("software", _) => Ok(Self::Software),
+            ("rtl", _) => Ok(Self::Rtl),
+            (_, Some(board)) => board.map(Self::Board),
+            _ => Err(format!("devices are software, rtl, {BOARDS}")),
         }
     }
 }
@@ -40,15 +40,16 @@ impl fmt::Display for DeviceKind {
         match self {
             Self::Software => write!(f, "software"),
             Self::Rtl => write!(f, "rtl"),
-            Self::Uart(address) => write!(f, "uart:{address}"),
+            Self::Board(board) => board.fmt(f),
         }
     }
 }
 
 #[derive(Args)]
 pub struct DeviceOptions {
-    /// What runs the program: software; rtl, under Verilator, cycle by cycle; or uart:PATH[,BAUD], an FPGA board
-    /// on a serial line, at 2000000 baud if not given
+    /// What runs the program: software; rtl, under Verilator, cycle by cycle; uart:PATH[,BAUD], an FPGA board
+    /// on a serial line, at 2000000 baud if not given; or zynq[:UIO[,BUFFER]], an accelerator on the bus of this
+    /// processor, looked for if not given
     #[arg(long, value_name = "DEVICE", env = "EDGE_MOE_DEVICE", default_value = "software")]
     pub device: DeviceKind,
 
@@ -114,10 +115,10 @@ impl DeviceOptions {
                 self.rtl.refuse(self.rtl.given())?;
                 Ok(Box::new(SoftwareDevice::with_simd(self.simd.unwrap_or_else(Simd::best))))
             }
-            DeviceKind::Uart(address) => {
+            DeviceKind::Board(board) => {
                 // The seed is that of `verify`, too.
                 self.rtl.refuse(self.rtl.given().filter(|option| *option != "--seed"))?;
-                open_uart(address)
+                board.open()
             }
         }
     }
@@ -189,20 +190,6 @@ impl RtlOptions {
     }
 }
 
-/// Opens a board; loading a model shows a bar of its own.
-pub fn open_uart(address: &UartAddress) -> Result<Box<dyn Device>> {
-    let mut device = UartDevice::open(address)?;
-    let bar = progress::bytes("loading");
-    device.on_progress(move |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
-        if done == total {
-            bar.finish_and_clear();
-        }
-    });
-    Ok(Box::new(device))
-}
-
 /// What a run took, in one line.
 pub fn figures_text(figures: &RunFigures) -> String {
     let RunFigures { cycles, read_bytes, written_bytes, seconds } = figures;
@@ -241,15 +228,18 @@ mod tests {
     fn devices_are_named() {
         assert_eq!("software".parse(), Ok(DeviceKind::Software));
         assert_eq!("rtl".parse(), Ok(DeviceKind::Rtl));
-        let address = UartAddress { path: "/dev/ttyUSB1".into(), baud: 115_200 };
-        let device = DeviceKind::Uart(address);
-        assert_eq!(device.to_string(), "uart:/dev/ttyUSB1,115200");
-        assert_eq!(device.to_string().parse(), Ok(device));
+        for text in ["uart:/dev/ttyUSB1,115200", "zynq", "zynq:/dev/uio4,/dev/udmabuf0"] {
+            let device: DeviceKind = text.parse().unwrap();
+            assert!(matches!(device, DeviceKind::Board(_)), "{text}");
+            assert_eq!(device.to_string(), text);
+        }
         for text in ["", "uart", "software:", "/dev/ttyUSB0", "usb:/dev/ttyUSB0"] {
             let error = text.parse::<DeviceKind>().unwrap_err();
-            assert_eq!(error, "devices are software, rtl and uart:PATH[,BAUD]", "{text}");
+            let expected = "devices are software, rtl, uart:PATH[,BAUD] and zynq[:UIO[,BUFFER]]";
+            assert_eq!(error, expected, "{text}");
         }
         assert!("uart:".parse::<DeviceKind>().unwrap_err().contains("path"));
+        assert!("zynq:,x".parse::<DeviceKind>().unwrap_err().contains("path"));
     }
 
     #[test]

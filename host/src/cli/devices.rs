@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use edge_moe::Result;
-use edge_moe::attached::{SerialPort, UioDevice, Usb, serial_ports, uio_devices};
+use edge_moe::attached::{DmaBuffer, SerialPort, UioDevice, Usb, dma_buffers, serial_ports, uio_devices};
 use edge_moe::bitstream::{Manifest, manifest_of};
 use edge_moe::device::Simd;
 use serde::Serialize;
@@ -33,7 +33,7 @@ struct Listing {
 
 #[derive(Serialize)]
 struct Listed {
-    /// How it is named to other verbs; `uio:` ones cannot be run yet.
+    /// How it is named to other verbs.
     device: String,
     /// What it is.
     description: String,
@@ -52,7 +52,8 @@ pub fn execute(arguments: &Arguments) -> Result<()> {
     #[cfg(feature = "sim")]
     devices.push(rtl());
     devices.extend(serial_ports(&arguments.sysfs)?.iter().map(|port| serial(port, &boards)));
-    devices.extend(uio_devices(&arguments.sysfs)?.iter().map(uio));
+    let buffers = dma_buffers(&arguments.sysfs)?;
+    devices.extend(uio_devices(&arguments.sysfs)?.iter().map(|device| zynq(device, &buffers)));
     if arguments.json {
         return print_json(&Listing { devices });
     }
@@ -126,17 +127,25 @@ fn runs_on(board: &str, boards: &Path) -> (Vec<String>, Option<String>) {
     }
 }
 
-fn uio(device: &UioDevice) -> Listed {
+/// An accelerator on the bus, with the buffer that it would use.
+fn zynq(device: &UioDevice, buffers: &[DmaBuffer]) -> Listed {
     let registers = device
         .registers
         .as_ref()
         .map(|(address, bytes)| format!(", {bytes} bytes of registers at {address}"));
-    Listed {
-        device: format!("uio:{}", device.path.display()),
-        description: format!("accelerator on the bus{}", registers.unwrap_or_default()),
-        board: None,
-        usb: None,
-        runs: Vec::new(),
-        note: Some("its registers say what it runs".into()),
+    let (buffer, note) = match buffers {
+        [] => (None, "there is no buffer of u-dma-buf, which it needs: see docs/zynq.md".to_owned()),
+        [one] => (Some(one), "its registers say what it runs".to_owned()),
+        several => {
+            let paths: Vec<_> = several.iter().map(|buffer| buffer.path.display().to_string()).collect();
+            (None, format!("say with which buffer: {}", paths.join(", ")))
+        }
+    };
+    let mut description = format!("accelerator on the bus{}", registers.unwrap_or_default());
+    let mut name = format!("zynq:{}", device.path.display());
+    if let Some(DmaBuffer { path, bus_address, bytes }) = buffer {
+        name += &format!(",{}", path.display());
+        description += &format!(", buffer of {bytes} bytes at 0x{bus_address:x}");
     }
+    Listed { device: name, description, board: None, usb: None, runs: Vec::new(), note: Some(note) }
 }

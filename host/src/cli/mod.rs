@@ -2,6 +2,7 @@
 //! and remarks to standard error.
 
 mod bitstreams;
+mod board;
 mod compile;
 mod deploy;
 mod device;

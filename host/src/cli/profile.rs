@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use edge_moe::compiled::CompiledModel;
-use edge_moe::device::{Device, RunFigures, SoftwareDevice, UartAddress};
+use edge_moe::device::{Device, RunFigures, SoftwareDevice};
 use edge_moe::profile::plots::{Plot, grouped, plots};
 use edge_moe::profile::{Evidence, Machine, Memory, Part, Report, Subject, html, observe, predict};
 use edge_moe::runtime::Runtime;
@@ -16,7 +16,8 @@ use edge_moe_isa::trace::Trace;
 use image::RgbImage;
 use serde::Serialize;
 
-use super::device::{DeviceKind, RtlOptions, open_uart};
+use super::board::{BOARDS, Board};
+use super::device::RtlOptions;
 use super::load::{CompileOptions, load, synthetic};
 use super::table::table;
 use super::{print, print_json, progress};
@@ -35,7 +36,7 @@ pub struct Arguments {
     picture: Option<PathBuf>,
 
     /// What counts the cycles: model, an estimate in milliseconds; rtl, under Verilator, cycle by cycle; or
-    /// uart:PATH[,BAUD], an FPGA board, whose totals stand beside the model's estimate
+    /// uart:PATH[,BAUD] or zynq[:UIO[,BUFFER]], an FPGA board, whose totals stand beside the model's estimate
     #[arg(long, value_name = "DEVICE", default_value = "model")]
     device: Counter,
 
@@ -72,20 +73,19 @@ enum Counter {
     Model,
     /// The RTL under Verilator.
     Rtl,
-    /// An FPGA board on a serial line.
-    Uart(UartAddress),
+    /// An FPGA board.
+    Board(Board),
 }
 
 impl FromStr for Counter {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
-        match text.parse() {
-            Ok(DeviceKind::Rtl) => Ok(Self::Rtl),
-            Ok(DeviceKind::Uart(address)) => Ok(Self::Uart(address)),
-            Err(problem) if text.starts_with("uart:") => Err(problem),
-            _ if text == "model" => Ok(Self::Model),
-            _ => Err("cycles are counted by model, rtl and uart:PATH[,BAUD]".into()),
+        match (text, Board::parse(text)) {
+            ("model", _) => Ok(Self::Model),
+            ("rtl", _) => Ok(Self::Rtl),
+            (_, Some(board)) => board.map(Self::Board),
+            _ => Err(format!("cycles are counted by model, rtl, {BOARDS}")),
         }
     }
 }
@@ -129,11 +129,11 @@ pub fn execute(arguments: &Arguments) -> Result<()> {
     let manifest = model.manifest();
     let memory = Memory::of(&manifest.arch, arguments.rtl.latency().unwrap_or(LATENCY));
     let counted = match &arguments.device {
-        Counter::Uart(address) => Some(count(address, model, &picture, program)?),
+        Counter::Board(board) => Some(count(board, model, &picture, program)?),
         Counter::Model | Counter::Rtl => None,
     };
     let (trace, device, evidence) = match arguments.device {
-        Counter::Model | Counter::Uart(_) => {
+        Counter::Model | Counter::Board(_) => {
             check_model_options(&arguments.rtl)?;
             let machine = Machine { arch: &manifest.arch, memory, writable_bytes: manifest.writable_bytes };
             let trace = predict(&machine, &model.programs()[program], &queues);
@@ -168,13 +168,8 @@ fn simulate(
 }
 
 /// Runs the program on a board.
-fn count(
-    address: &UartAddress,
-    model: &Arc<CompiledModel>,
-    picture: &RgbImage,
-    program: usize,
-) -> Result<Counted> {
-    let mut runtime = Runtime::new(open_uart(address)?, Arc::clone(model))?;
+fn count(board: &Board, model: &Arc<CompiledModel>, picture: &RgbImage, program: usize) -> Result<Counted> {
+    let mut runtime = Runtime::new(board.open()?, Arc::clone(model))?;
     runtime.run(picture, program)?;
     let device = runtime.device();
     let figures = device.figures();

@@ -1,11 +1,14 @@
-//! Deploying a bitstream on a board: checks first, then openFPGALoader, then a look at what answers.
+//! Deploying a bitstream on a board: checks first, then openFPGALoader or the FPGA manager of Linux, then a look
+//! at what answers.
 
+mod fpga_manager;
 mod loader;
 
 use std::time::Duration;
 
 use edge_moe_isa::arch::ArchConfig;
 
+pub use fpga_manager::FpgaManager;
 pub use loader::Loader;
 
 use crate::bitstream::Bitstream;

@@ -1,9 +1,11 @@
 //! Devices: whatever executes a compiled program over its memory.
 
+mod registers;
 #[cfg(feature = "sim")]
 mod rtl;
 mod software;
 mod uart;
+mod zynq;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,10 +18,12 @@ use crate::executable::Executable;
 use crate::{Error, ErrorKind, Result};
 #[cfg(feature = "sim")]
 pub use edge_moe_sim::Waves;
+pub use registers::Registers;
 #[cfg(feature = "sim")]
 pub use rtl::{RtlDevice, RtlOptions};
 pub use software::{Simd, SoftwareDevice};
 pub use uart::{Board, DEFAULT_BAUD, Line, Link, SerialLine, UartAddress, UartDevice};
+pub use zynq::{Buffer, ZynqAddress, ZynqDevice};
 
 /// What a run took, on a device that counts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]

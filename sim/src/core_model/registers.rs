@@ -1,6 +1,6 @@
 //! Registers, over the core's AXI4-Lite port.
 
-use edge_moe_isa::registers::Register;
+use edge_moe_isa::registers::{Register, control};
 use verilated::Port;
 
 use super::CoreModel;
@@ -35,8 +35,11 @@ impl CoreModel {
         Err(self.no_answer("read", register))
     }
 
-    /// Writes a register; takes a few cycles.
+    /// Writes a register; takes a few cycles. What is seen of the core begins anew with a program that is started.
     pub fn write_register(&mut self, register: Register, value: u32) -> Result<()> {
+        if register == Register::Control && value & control::START != 0 && !self.is_running() {
+            self.observer.start(self.memory.total_traffic());
+        }
         self.model.set(self.ports.awaddr, register.offset().into())?;
         self.model.set(self.ports.awvalid, 1)?;
         self.model.set(self.ports.wdata, value.into())?;

@@ -63,9 +63,6 @@ impl CoreModel {
         for (register, value) in registers {
             self.write_register(register, value)?;
         }
-        if !self.is_running() {
-            self.observer.start(self.memory.total_traffic());
-        }
         self.write_register(Register::Control, control::START)?;
         if self.read_register(Register::Status)? & status::REFUSED != 0 {
             return Err(Error::Refused { cycle: self.cycle });

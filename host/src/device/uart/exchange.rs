@@ -128,6 +128,11 @@ impl Exchange {
         self.line.name()
     }
 
+    /// The line's time.
+    pub fn now(&self) -> Duration {
+        self.line.now()
+    }
+
     pub fn line(&mut self) -> &mut dyn Line {
         &mut *self.line
     }

@@ -1,12 +1,15 @@
 //! Registers and memory of a board, by the requests of the link.
 
+use std::time::Duration;
+
 use edge_moe_isa::arch::ArchConfig;
 use edge_moe_isa::link::{CHECKSUM_BYTES, LINK_VERSION, Operation, PAYLOAD_BYTES};
-use edge_moe_isa::registers::{CONSTANTS, MAGIC, Register, constants};
+use edge_moe_isa::registers::{CONSTANTS, Register};
 
 use super::UartAddress;
 use super::exchange::{Exchange, Request};
 use super::line::{Line, SerialLine};
+use crate::device::registers::{self, Registers};
 use crate::{Error, Result};
 
 /// What a board says of itself when a session begins.
@@ -46,11 +49,6 @@ impl Link {
         self.exchange.name()
     }
 
-    /// The line, for its clock.
-    pub fn line(&mut self) -> &mut dyn Line {
-        self.exchange.line()
-    }
-
     /// An error of this line.
     pub(super) fn error(&self, problem: impl std::fmt::Display) -> Error {
         self.exchange.error(problem)
@@ -86,8 +84,7 @@ impl Link {
     /// Reads registers, in any order of time.
     pub fn read_registers<const N: usize>(&mut self, registers: [Register; N]) -> Result<[u32; N]> {
         let mut values = [0; N];
-        let requests = registers.map(|register| request(Operation::ReadRegister, register.offset(), 0));
-        self.exchange.ask(requests, |index, answer, _| values[index] = answer.value)?;
+        self.read(&registers, &mut values)?;
         Ok(values)
     }
 
@@ -98,10 +95,7 @@ impl Link {
 
     /// Writes registers, in any order of time.
     pub fn write_registers(&mut self, registers: &[(Register, u32)]) -> Result<()> {
-        let requests = registers
-            .iter()
-            .map(|&(register, value)| request(Operation::WriteRegister, register.offset(), value));
-        self.exchange.ask(requests, |_, _, _| ())
+        self.write(registers)
     }
 
     /// Writes 1 to `control`, once, whatever the line repeats. The board may refuse: see its `status`.
@@ -184,24 +178,9 @@ impl Link {
         Err(self.error(problem).hint("its memory is faulty, or clocked too fast"))
     }
 
-    /// Checks that an edge-moe core answers.
-    ///
-    /// # Errors
-    /// Another magic.
-    pub(super) fn check_magic(&mut self) -> Result<()> {
-        match self.read_register(Register::Magic)? {
-            MAGIC => Ok(()),
-            magic => {
-                let problem =
-                    format!("this is no edge-moe board: its magic is 0x{magic:08x}, not 0x{MAGIC:08x}");
-                Err(self.error(problem))
-            }
-        }
-    }
-
-    /// The registers that never change, in the order of [`constants`].
+    /// The registers that never change, in the order of [`constants`](edge_moe_isa::registers::constants).
     pub fn identify(&mut self) -> Result<[u32; CONSTANTS]> {
-        self.read_registers(constants(&ArchConfig::tiny()).map(|(register, _)| register))
+        registers::identify(self)
     }
 
     /// Checks that the board is an accelerator of exactly these sizes.
@@ -209,17 +188,7 @@ impl Link {
     /// # Errors
     /// Everything that differs.
     pub fn check_identity(&mut self, arch: &ArchConfig) -> Result<()> {
-        self.check_magic()?;
-        let got = self.identify()?;
-        let pairs = constants(arch).into_iter().zip(got).filter(|((_, expected), got)| got != expected);
-        let differences: Vec<String> = pairs
-            .map(|((register, expected), got)| format!("{} is {got}, not {expected}", register.layout().name))
-            .collect();
-        if differences.is_empty() {
-            return Ok(());
-        }
-        let problem = format!("the board is not `{}`: {}", arch.name, differences.join("; "));
-        Err(self.error(problem).hint("compile the model for the board's architecture, with --arch NAME"))
+        registers::check_identity(self, arch)
     }
 
     /// Address and value of the answer to one request.
@@ -237,6 +206,38 @@ impl Link {
                 self.error(format!("{bytes} bytes at 0x{address:x} are not whole words of 32-bit memory"))
             );
         }
+        Ok(())
+    }
+}
+
+impl Registers for Link {
+    fn name(&self) -> String {
+        self.exchange.name()
+    }
+
+    fn read(&mut self, registers: &[Register], values: &mut [u32]) -> Result<()> {
+        let requests =
+            registers.iter().map(|register| request(Operation::ReadRegister, register.offset(), 0));
+        self.exchange.ask(requests, |index, answer, _| values[index] = answer.value)
+    }
+
+    fn write(&mut self, registers: &[(Register, u32)]) -> Result<()> {
+        let requests = registers
+            .iter()
+            .map(|&(register, value)| request(Operation::WriteRegister, register.offset(), value));
+        self.exchange.ask(requests, |_, _, _| ())
+    }
+
+    fn start(&mut self) -> Result<()> {
+        Self::start(self)
+    }
+
+    fn now(&self) -> Duration {
+        self.exchange.now()
+    }
+
+    fn wait(&mut self, longest: Duration) -> Result<()> {
+        self.exchange.line().pause(longest);
         Ok(())
     }
 }
