@@ -396,7 +396,10 @@ fn a_program_that_fails_names_its_descriptor_and_leaves_no_result() {
 fn a_program_without_an_end_is_stopped() {
     let (world, mut runtime) = loaded();
     world.borrow_mut().bridge.target.run_time = Duration::from_secs(1_000_000);
-    device_error(runtime.device().run(0), &["still runs after 54 s, and was stopped (descriptor 0: "]);
+    device_error(
+        runtime.device().run(0),
+        &["still runs after 4294967296 cycles, and was stopped (descriptor 0: "],
+    );
     assert_eq!(world.borrow().bridge.target.get(Register::Error), ErrorCode::Stopped as u32);
     world.borrow_mut().bridge.target.run_time = Duration::ZERO;
     assert_answers_right(&mut runtime);

@@ -167,7 +167,10 @@ fn a_program_without_an_end_is_stopped() {
     let emulated = emulated();
     let mut runtime = runtime(&emulated);
     emulated.0.borrow_mut().board.run_time = Duration::from_secs(1_000_000);
-    device_error(runtime.device().run(0), &["still runs after 60 s, and was stopped (descriptor 0: "]);
+    device_error(
+        runtime.device().run(0),
+        &["still runs after 4294967296 cycles, and was stopped (descriptor 0: "],
+    );
     assert_eq!(emulated.0.borrow().board.get(Register::Error), ErrorCode::Stopped as u32);
     emulated.0.borrow_mut().board.run_time = Duration::from_millis(30);
     assert_answers_right(&mut runtime);
@@ -177,7 +180,7 @@ fn a_program_without_an_end_is_stopped() {
 fn a_core_without_a_clock_is_noticed_within_seconds() {
     let emulated = emulated();
     let mut runtime = runtime(&emulated);
-    emulated.0.borrow_mut().counts = false;
+    emulated.0.borrow_mut().board.standstill = true;
     emulated.0.borrow_mut().board.run_time = Duration::from_secs(1_000_000);
     let begin = emulated.0.borrow().board.now;
     let error =

@@ -17,8 +17,6 @@ pub const BUS_ADDRESS: u64 = 0x12_3456_7000;
 /// What both sides of the bus see.
 pub struct World {
     pub board: Board,
-    /// Does the cycle counter count?
-    pub counts: bool,
     pub bus_address: u64,
 }
 
@@ -27,7 +25,7 @@ pub struct Emulated(pub Rc<RefCell<World>>);
 
 impl Emulated {
     pub fn new(board: Board) -> Self {
-        Self(Rc::new(RefCell::new(World { board, counts: true, bus_address: BUS_ADDRESS })))
+        Self(Rc::new(RefCell::new(World { board, bus_address: BUS_ADDRESS })))
     }
 
     pub fn open(&self) -> Result<ZynqDevice> {
@@ -41,12 +39,9 @@ impl Registers for Emulated {
     }
 
     fn read(&mut self, registers: &[Register], values: &mut [u32]) -> Result<()> {
-        let World { board, counts, .. } = &mut *self.0.borrow_mut();
+        let World { board, .. } = &mut *self.0.borrow_mut();
         for (register, value) in registers.iter().zip(values) {
             *value = board.read_register(register.offset());
-            if *register == Register::Cycles && *counts && board.is_running() {
-                *value = board.now.as_millis() as u32;
-            }
         }
         Ok(())
     }

@@ -1,9 +1,9 @@
 //! A board with a serial line and an SDRAM, up to its pin cells: core, link and memory.
 
+use super::Bridge;
 use super::core::Core;
 use super::reset::ResetTimer;
 use super::sdram::Sdram;
-use super::Bridge;
 use crate::support::prelude::*;
 
 /// Bits of the counter whose highest one, 25, blinks: 0.8 s at 80 MHz.

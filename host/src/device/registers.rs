@@ -10,7 +10,7 @@ use edge_moe_isa::arch::ArchConfig;
 use edge_moe_isa::registers::{CONSTANTS, MAGIC, Register, constants, control};
 
 use crate::{Error, ErrorKind, Result};
-pub(super) use run::{Patience, Setting, run, stop};
+pub(super) use run::{Setting, run, stop};
 
 /// The registers of a core. Each call returns in bounded time.
 pub trait Registers {

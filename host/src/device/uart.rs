@@ -10,9 +10,8 @@ mod line;
 mod link;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::registers::{Patience, Setting, check_magic, run, stop};
+use super::registers::{Setting, check_magic, run, stop};
 use super::{Device, RunFigures, no_program, not_loaded, writable_range};
 use crate::Result;
 use crate::executable::Executable;
@@ -21,8 +20,8 @@ pub use line::{Line, SerialLine};
 pub use link::{Board, Link};
 
 const NAME: &str = "FPGA board";
-/// Cycles after which a run is given up: as many as `cycles` can count.
-const CYCLE_LIMIT: u64 = 1 << 32;
+/// How programs run on a board: its memory begins at address 0, and its end of the link has no interrupts.
+const SETTING: Setting = Setting { base: 0, mode: 0 };
 
 /// A board on a serial line, and the programs in its memory: the writable part from address 0 on, then the
 /// image.
@@ -134,13 +133,12 @@ impl Device for UartDevice {
     }
 
     fn run(&mut self, program: usize) -> Result<()> {
-        let (link, board) = (&mut self.link, self.board);
+        let link = &mut self.link;
         let loaded = self.loaded.as_mut().ok_or_else(|| not_loaded(NAME))?;
         (loaded.figures, loaded.failed) = (None, true);
         let programs = loaded.executable.listings();
         let listing = programs.get(program).ok_or_else(|| no_program(NAME, program, programs.len()))?;
-        let setting = setting(&board.expect("what is loaded is on a board"));
-        let ending = run(link, &loaded.executable, listing, &setting);
+        let ending = run(link, &loaded.executable, listing, &SETTING);
         let figures = self.known(ending)??;
         let loaded = self.loaded.as_mut().expect("the line did not fail");
         (loaded.figures, loaded.failed) = (Some(figures), false);
@@ -150,12 +148,6 @@ impl Device for UartDevice {
     fn figures(&self) -> Option<RunFigures> {
         self.loaded.as_ref()?.figures
     }
-}
-
-/// How programs run on a board: its memory begins at address 0, and its end of the link has no interrupts.
-fn setting(board: &Board) -> Setting {
-    let whole = Duration::from_micros(CYCLE_LIMIT / u64::from(board.clock_mhz));
-    Setting { base: 0, mode: 0, patience: Patience { whole, standstill: None } }
 }
 
 /// Writes bytes and compares them with what the board then holds.

@@ -10,12 +10,11 @@ mod uio;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use edge_moe_isa::arch::ArchConfig;
 use edge_moe_isa::registers::mode;
 
-use super::registers::{Patience, Registers, Setting, check_identity, check_magic, run, stop};
+use super::registers::{Registers, Setting, check_identity, check_magic, run, stop};
 use super::{Device, RunFigures, no_program, not_loaded, writable_range};
 use crate::executable::Executable;
 use crate::{Error, ErrorKind, Result};
@@ -29,10 +28,6 @@ const NAME: &str = "accelerator";
 const BASE_ALIGNMENT: u64 = 4096;
 /// Bits of an address on the bus.
 const ADDRESS_BITS: u32 = 40;
-/// How long a program may run: several times as long as `cycles` can count at 300 MHz, so that slower clocks have
-/// time, too. One that does not move is noticed much earlier.
-const PATIENCE: Patience =
-    Patience { whole: Duration::from_secs(60), standstill: Some(Duration::from_secs(2)) };
 
 /// An accelerator on the bus, and the programs in its buffer: the writable part from its start on, then the image.
 pub struct ZynqDevice {
@@ -139,7 +134,7 @@ impl Device for ZynqDevice {
         (loaded.figures, loaded.failed) = (None, true);
         let programs = loaded.executable.listings();
         let listing = programs.get(program).ok_or_else(|| no_program(NAME, program, programs.len()))?;
-        let setting = Setting { base: self.buffer.bus_address(), mode: mode::INTERRUPT, patience: PATIENCE };
+        let setting = Setting { base: self.buffer.bus_address(), mode: mode::INTERRUPT };
         let figures = run(&mut *self.registers, &loaded.executable, listing, &setting)??;
         (loaded.figures, loaded.failed) = (Some(figures), false);
         Ok(())

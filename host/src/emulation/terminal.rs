@@ -29,7 +29,8 @@ impl Terminal {
         rustix::io::ioctl_fionbio(&inner, true).map_err(error)?;
         let name = ptsname(&inner, Vec::new()).map_err(error)?;
         let path = PathBuf::from(name.to_string_lossy().into_owned());
-        let outer = open(&path, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).map_err(error)?;
+        let outer =
+            open(&path, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).map_err(error)?;
         // What a host has not set up yet would come back as an echo.
         let mut settings = tcgetattr(&outer).map_err(error)?;
         settings.make_raw();

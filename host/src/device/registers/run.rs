@@ -9,6 +9,10 @@ use crate::device::RunFigures;
 use crate::executable::{Executable, Listing};
 use crate::{Error, Result};
 
+/// Cycles after which a run is given up: as many as `cycles` can count.
+const CYCLE_LIMIT: u64 = 1 << 32;
+/// How long the cycle counter may stand still while a program runs.
+const STANDSTILL: Duration = Duration::from_secs(2);
 /// How long a program that was stopped may still run, and memory may owe answers.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
 /// Waits between two looks at `status`: at first, and at most.
@@ -21,24 +25,13 @@ pub(in crate::device) struct Setting {
     pub base: u64,
     /// Bits of register `mode`.
     pub mode: u32,
-    /// How long a program may run.
-    pub patience: Patience,
-}
-
-/// How long a program may run.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::device) struct Patience {
-    /// From its start on.
-    pub whole: Duration,
-    /// Without a change of the cycle counter, if that is looked at.
-    pub standstill: Option<Duration>,
 }
 
 /// What became of a program that was waited for.
 enum Waited {
     /// It runs no more; `status`.
     Idle(u32),
-    /// It goes on.
+    /// It goes on after [`CYCLE_LIMIT`].
     Busy,
     /// It goes on, and the cycle counter stands still at this value.
     Still(u32),
@@ -57,14 +50,14 @@ pub(in crate::device) fn run(
     let begin = registers.now();
     configure(registers, executable, listing, setting)?;
     start(registers)?;
-    match wait_until_idle(registers, &setting.patience)? {
+    match wait_for_end(registers)? {
         Waited::Idle(status) if status & status::ERROR != 0 => return stopped(registers, listing).map(Err),
         Waited::Idle(status) if status & status::DONE != 0 => (),
         Waited::Idle(status) => {
             let problem = format!("nothing runs, and status is 0x{status:x}: neither done nor error");
             return Err(registers.error(problem));
         }
-        Waited::Busy => return unfinished(registers, listing, setting.patience.whole).map(Err),
+        Waited::Busy => return unfinished(registers, listing).map(Err),
         Waited::Still(cycles) => return Err(standstill(registers, listing, cycles)),
     }
     let counters = [Register::Cycles, Register::ReadBeats, Register::WriteBeats];
@@ -84,13 +77,15 @@ pub(in crate::device) fn stop(registers: &mut dyn Registers) -> Result<()> {
         return Ok(());
     }
     registers.write(&[(Register::Control, control::STOP)])?;
-    match wait_until_idle(registers, &Patience { whole: STOP_PATIENCE, standstill: None })? {
-        Waited::Idle(_) => Ok(()),
-        Waited::Busy | Waited::Still(_) => {
+    let deadline = registers.now() + STOP_PATIENCE;
+    while registers.read_one(Register::Status)? & status::BUSY != 0 {
+        if registers.now() > deadline {
             let problem = format!("a program still runs {STOP_PATIENCE:?} after it was stopped");
-            Err(registers.error(problem).hint("reset the board"))
+            return Err(registers.error(problem).hint("reset the board"));
         }
+        registers.wait(PAUSES.0)?;
     }
+    Ok(())
 }
 
 /// Sets window, program and mode.
@@ -141,45 +136,44 @@ fn start(registers: &mut dyn Registers) -> Result<()> {
     }
 }
 
-/// Waits until no program runs, or patience ends.
-fn wait_until_idle(registers: &mut dyn Registers, patience: &Patience) -> Result<Waited> {
-    let begin = registers.now();
+/// Waits until no program runs. Cycles are the measure, not time: boards have any clock, emulated ones slow ones.
+fn wait_for_end(registers: &mut dyn Registers) -> Result<Waited> {
     let mut counter = CycleCounter::default();
     let mut pause = PAUSES.0;
     loop {
-        let status = registers.read_one(Register::Status)?;
+        let [status, cycles] = registers.read_all([Register::Status, Register::Cycles])?;
         if status & status::BUSY == 0 {
             return Ok(Waited::Idle(status));
         }
-        if registers.now() > begin + patience.whole {
+        let standstill = counter.look(cycles, registers.now());
+        if counter.sum > CYCLE_LIMIT {
             return Ok(Waited::Busy);
         }
-        if let Some(longest) = patience.standstill
-            && counter.stands_still(registers, longest)?
-        {
-            return Ok(Waited::Still(counter.cycles));
+        if standstill > STANDSTILL {
+            return Ok(Waited::Still(cycles));
         }
         registers.wait(pause)?;
         pause = (pause * 3 / 2).min(PAUSES.1);
     }
 }
 
-/// The cycle counter as it was when it was seen to change.
+/// How far the cycle counter came.
 #[derive(Default)]
 struct CycleCounter {
-    cycles: u32,
-    /// None before the first look.
-    since: Option<Duration>,
+    /// Its last value, and when it was first seen; none before the first look.
+    last: Option<(u32, Duration)>,
+    /// What it counted since the first look, however often it began at zero again.
+    sum: u64,
 }
 
 impl CycleCounter {
-    /// Has it stood still for longer than that?
-    fn stands_still(&mut self, registers: &mut dyn Registers, longest: Duration) -> Result<bool> {
-        let cycles = registers.read_one(Register::Cycles)?;
-        let now = registers.now();
-        let since = self.since.filter(|_| cycles == self.cycles).unwrap_or(now);
-        *self = Self { cycles, since: Some(since) };
-        Ok(now > since + longest)
+    /// Takes its present value; for how long it has not changed.
+    fn look(&mut self, cycles: u32, now: Duration) -> Duration {
+        let (last, since) = self.last.unwrap_or((cycles, now));
+        self.sum += u64::from(cycles.wrapping_sub(last));
+        let since = if cycles == last { since } else { now };
+        self.last = Some((cycles, since));
+        now - since
     }
 }
 
@@ -194,12 +188,11 @@ fn stopped(registers: &mut dyn Registers, listing: &Listing) -> Result<Error> {
 }
 
 /// The error of a program that does not end; it is stopped.
-fn unfinished(registers: &mut dyn Registers, listing: &Listing, limit: Duration) -> Result<Error> {
+fn unfinished(registers: &mut dyn Registers, listing: &Listing) -> Result<Error> {
     let descriptor = registers.read_one(Register::Descriptor)?;
     stop(registers)?;
-    let seconds = limit.as_secs_f64();
-    Ok(registers
-        .error(format!("still runs after {seconds:.0} s, and was stopped ({})", place(listing, descriptor))))
+    let place = place(listing, descriptor);
+    Ok(registers.error(format!("still runs after {CYCLE_LIMIT} cycles, and was stopped ({place})")))
 }
 
 /// The error of a core whose cycle counter stands still while a program runs. What it does next is not known.

@@ -23,8 +23,8 @@ const ATTEMPTS: usize = 24;
 const LATENCY: Duration = Duration::from_millis(50);
 /// Bounds [`LATENCY`].
 const MAX_LATENCY: Duration = Duration::from_millis(400);
-/// Time that a board may take for each byte it sums: ten clocks at 25 MHz.
-const SUM_TIME: Duration = Duration::from_nanos(400);
+/// Bytes of which a board must have summed as many as the line carries one: 1 µs for each at 2 Mbaud.
+const SUMMED_BYTES: u32 = 5;
 
 /// Something to ask.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +50,8 @@ impl Request<'_> {
         let sums = self.operation == Operation::Checksum;
         let carried = if sums { 0 } else { self.bytes() };
         let frames = 2 * (HEADER_BYTES + CRC_BYTES) as u32;
-        byte_time * (2 * (frames + carried)) + if sums { SUM_TIME * self.value } else { Duration::ZERO }
+        byte_time * (2 * (frames + carried))
+            + if sums { byte_time / SUMMED_BYTES * self.value } else { Duration::ZERO }
     }
 }
 
