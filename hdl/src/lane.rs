@@ -5,16 +5,16 @@
 //! into banks, so that the next rows load while these compute.
 //!
 //! Control is common to all lanes and comes from the lane array. A beat reads
-//! a row word; the broadcast word arrives one beat later, with the row word;
-//! from there
+//! a row word, which stands in a register before it meets the broadcast word of the beat:
 //!
 //! | beats | what |
 //! |---:|---|
-//! | 1 | row word and broadcast word meet |
-//! | 2 | products |
-//! | 3 | sum of the products: `accumulate`, `first` belong here |
-//! | 4 | accumulator; scales are chosen here if it is complete |
-//! | 8 | `result` |
+//! | 1 | row word |
+//! | 2 | row word and broadcast word meet |
+//! | 3 | products |
+//! | 4 | sum of the products: `accumulate`, `first` belong here |
+//! | 5 | accumulator; scales are chosen here if it is complete |
+//! | 10 | `result` |
 //!
 //! Throughput one word a beat.
 
@@ -50,12 +50,12 @@ pub struct Lane<const V: usize, const ROW: usize, const WORD: usize, const L: us
     /// Beat 0: reads a row word.
     pub read: Signal<In, Bit>,
     pub read_address: Signal<In, Bits<A>>,
-    /// Beat 1: the broadcast word.
+    /// Beat 2: the broadcast word.
     pub word: Signal<In, Bits<WORD>>,
-    /// Beat 3: takes the sum, as the first of a dot product.
+    /// Beat 4: takes the sum, as the first of a dot product.
     pub accumulate: Signal<In, Bit>,
     pub first: Signal<In, Bit>,
-    /// Beat 4: how the accumulator is scaled.
+    /// Beat 5: how the accumulator is scaled.
     pub use_logit_scale: Signal<In, Bit>,
     pub use_context_scale: Signal<In, Bit>,
     pub use_bank: Signal<In, Bit>,
@@ -64,11 +64,12 @@ pub struct Lane<const V: usize, const ROW: usize, const WORD: usize, const L: us
     pub shift: Signal<In, Bits<6>>,
     pub bias_shift: Signal<In, Bits<5>>,
     pub nine_bits: Signal<In, Bit>,
-    /// Beat 8.
+    /// Beat 10.
     pub result: Signal<Out, S<16>>,
 
     number: Constant<Bits<L>>,
     rows: Ram<ROW, A>,
+    row: Register<Bits<ROW>>,
     dot: Dot<V, ROW, WORD>,
     acc: Register<S<36>>,
     requantise: Requantise,
@@ -123,6 +124,7 @@ impl<const V: usize, const ROW: usize, const WORD: usize, const L: usize, const 
             result: Default::default(),
             number: Constant::new((number as u64).into()),
             rows: Ram::new(words),
+            row: Default::default(),
             dot: Default::default(),
             acc: Default::default(),
             requantise: Default::default(),
@@ -148,6 +150,7 @@ impl<const V: usize, const ROW: usize, const WORD: usize, const L: usize, const 
         dff_setup!(
             self,
             clock,
+            row,
             acc,
             multiplier_0,
             multiplier_1,
@@ -195,7 +198,8 @@ impl<const V: usize, const ROW: usize, const WORD: usize, const L: usize, const 
         // Dot product.
         self.rows.read_enable.next = self.read.val();
         self.rows.read_address.next = self.read_address.val();
-        self.dot.row.next = self.rows.read_data.val();
+        self.row.d.next = self.rows.read_data.val();
+        self.dot.row.next = self.row.q.val();
         self.dot.word.next = self.word.val();
         if self.accumulate.val() {
             if self.first.val() {

@@ -26,9 +26,9 @@ pub const LATENCY: usize = ACCUMULATED + Requantise::LATENCY;
 /// Beats from a beat with `last` to the beat that reads parameters or context scale.
 pub const PARAMETERS_READ: usize = ACCUMULATED;
 /// Beats from a beat to the sum of its products.
-const SUMMED: usize = 3;
+const SUMMED: usize = 4;
 /// Beats from a beat to the accumulator that holds it.
-const ACCUMULATED: usize = 4;
+const ACCUMULATED: usize = 5;
 
 #[derive(LogicBlock)]
 pub struct LaneArray<
@@ -108,6 +108,8 @@ pub struct LaneArray<
     bank: Delay<Bit, ACCUMULATED>,
     complete: ValidDelay<LATENCY>,
     tag: Delay<Bits<TAG>, LATENCY>,
+    /// The broadcast word, beside the row words.
+    broadcast: Register<Bits<WORD>>,
 }
 
 impl<
@@ -179,6 +181,7 @@ impl<
             bank: Default::default(),
             complete: Default::default(),
             tag: Default::default(),
+            broadcast: Default::default(),
         }
     }
 }
@@ -198,6 +201,8 @@ impl<
 {
     #[hdl_gen]
     fn update(&mut self) {
+        dff_setup!(self, clock, broadcast);
+        self.broadcast.d.next = self.word.val();
         self.accumulate.clock.next = self.clock.val();
         self.accumulate.reset.next = self.reset.val();
         self.accumulate.d.next = self.beat_valid.val();
@@ -239,7 +244,7 @@ impl<
             self.lane[i].context_shift.next = self.context_shift.val();
             self.lane[i].read.next = self.beat_valid.val();
             self.lane[i].read_address.next = self.beat_address.val();
-            self.lane[i].word.next = self.word.val();
+            self.lane[i].word.next = self.broadcast.q.val();
             self.lane[i].accumulate.next = self.accumulate.q.val();
             self.lane[i].first.next = self.first.q.val();
             self.lane[i].use_logit_scale.next = self.logit_scale.q.val();

@@ -19,7 +19,7 @@
 //!
 //! From the last word of a token to its first result: [`LATENCY`] beats.
 //! Throughput one word a beat, without a gap between tokens, if `words` is at
-//! most 2^A − 13; up to 2^A words are legal.
+//! most 2^A − 14; up to 2^A words are legal.
 
 use crate::reciprocal::InverseRoot;
 use crate::requantise::Requantise;

@@ -18,7 +18,7 @@ use crate::scratchpad::Scratchpad;
 use crate::support::prelude::*;
 
 /// Beats from a beat to the use of its layer's scales in the lanes.
-const SCALES: usize = 4;
+const SCALES: usize = 5;
 
 /// P lanes of V = P = 2^L multipliers; `A` bits of a row address of attention, `R` of the lanes' rows, `K` of a
 /// score address, `N` of the scratchpad, `B` of half of it, `M` of the residual memory, `NORM` of a

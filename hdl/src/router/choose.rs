@@ -21,9 +21,9 @@
 //! |---:|---|
 //! | 1 | logit: distance from the greatest, comparison with the best so far |
 //! | 2 | the best is known, the next pass may follow |
-//! | 2 … 5 | [`Power`] |
-//! | 6 | sum |
-//! | 7 … 15 | [`Score`]; the choices leave in the last two |
+//! | 2 … 6 | [`Power`] |
+//! | 7 | sum |
+//! | 8 … 17 | [`Score`]; the choices leave in the last two |
 //!
 //! Choices are never refused: whoever takes them keeps up.
 
@@ -32,8 +32,8 @@ use super::score::Score;
 use crate::support::prelude::*;
 
 /// Least beats from pass to pass: what a pass hands over to the score is read
-/// until its beat 15, and the next replaces it in its beat 2.
-pub const PERIOD: usize = 13;
+/// until its beat 17, and the next replaces it in its beat 2.
+pub const PERIOD: usize = 15;
 
 #[derive(LogicBlock)]
 pub struct Choose<const V: usize, const WORD: usize, const EXPERTS: usize> {
@@ -103,7 +103,7 @@ pub struct Choose<const V: usize, const WORD: usize, const EXPERTS: usize> {
     /// The best of this pass is known: beat 2.
     known: Signal<Local, Bit>,
     /// Beats since a last read was issued: bit i is beat i + 1.
-    ended: Register<Bits<6>>,
+    ended: Register<Bits<7>>,
     all_read: Register<Bit>,
     pass_ends: Signal<Local, Bit>,
     token_ends: Signal<Local, Bit>,
@@ -122,10 +122,10 @@ pub struct Choose<const V: usize, const WORD: usize, const EXPERTS: usize> {
     distance: Register<S<17>>,
 
     powers: Power,
-    /// From beat 1 to beat 6.
-    read_late: ValidDelay<5>,
-    first_late: Delay<Bit, 5>,
-    better_late: Delay<Bit, 5>,
+    /// From beat 1 to beat 7.
+    read_late: ValidDelay<6>,
+    first_late: Delay<Bit, 6>,
+    better_late: Delay<Bit, 6>,
     score: Score,
 
     last_lane: Constant<Bits<6>>,
@@ -138,7 +138,7 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Default for Choose
         assert_eq!(16 * V, WORD, "width of {V} logits");
         assert!((1..=64).contains(&V), "{V} logits in a word");
         assert!((1..=64).contains(&EXPERTS), "{EXPERTS} experts");
-        assert_eq!(power::LATENCY, 4, "what the beats of a pass are made for");
+        assert_eq!(power::LATENCY, 5, "what the beats of a pass are made for");
         Self {
             clock: Default::default(),
             reset: Default::default(),
@@ -292,7 +292,7 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V
         self.read.d.next = self.issue.val();
         self.read_first.d.next = !self.position.q.val().any();
         self.read_expert.d.next = self.position.q.val().get_bits::<6>(0);
-        self.ended.d.next = (self.ended.q.val() << 1) | bit_cast::<6, 1>(self.issue_last.val().into());
+        self.ended.d.next = (self.ended.q.val() << 1) | bit_cast::<7, 1>(self.issue_last.val().into());
         self.known.next = self.ended.q.val().get_bit(1);
         self.position.d.next = self.next_position.val();
         if self.known.val() {
@@ -367,7 +367,7 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V
         self.score.second.next = self.best.q.val();
         self.score.token.next = self.pass_token.q.val();
 
-        // Beats 2 to 6.
+        // Beats 2 to 7.
         self.powers.distance.next = self.distance.q.val().get_bits::<16>(0);
         self.read_late.d.next = self.read.q.val();
         self.first_late.d.next = self.read_first.q.val();
@@ -376,7 +376,7 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V
         self.score.power.next = self.powers.power.val();
         self.score.power_better.next = self.better_late.q.val();
         self.score.power_first.next = self.first_late.q.val();
-        self.score.power_last.next = self.ended.q.val().get_bit(5);
+        self.score.power_last.next = self.ended.q.val().get_bit(6);
         self.choice_valid.next = self.score.choice_valid.val();
         self.choice_expert.next = self.score.choice_expert.val();
         self.choice_token.next = self.score.choice_token.val();
