@@ -35,17 +35,25 @@ pub struct Requantise {
     biased: Register<S<57>>,
     sum: Register<S<57>>,
     shifted: Register<S<57>>,
-    rounded: Register<S<57>>,
+    rounded: Register<S<16>>,
+    /// The result is greater than all that it may be, or less.
+    above: Register<Bit>,
+    below: Register<Bit>,
     /// s − 1 beside the operands, `product` and `sum`.
     places: [Register<Bits<6>>; 3],
     /// `nine_bits` beside the operands, `product`, `sum`, `shifted` and `rounded`.
     nine: [Register<Bit>; 5],
+    // Bounds of `shifted`: a result is half of it plus one, rounded down.
     plus_one: Signal<Local, S<57>>,
     one: Constant<S<57>>,
     greatest_16: Constant<S<57>>,
     least_16: Constant<S<57>>,
     greatest_9: Constant<S<57>>,
     least_9: Constant<S<57>>,
+    most: Constant<S<16>>,
+    least: Constant<S<16>>,
+    most_of_nine: Constant<S<16>>,
+    least_of_nine: Constant<S<16>>,
 }
 
 impl Requantise {
@@ -75,14 +83,20 @@ impl Default for Requantise {
             sum: Default::default(),
             shifted: Default::default(),
             rounded: Default::default(),
+            above: Default::default(),
+            below: Default::default(),
             places: Default::default(),
             nine: Default::default(),
             plus_one: Default::default(),
             one: Constant::new(S::new(1)),
-            greatest_16: Constant::new(S::new(i16::MAX.into())),
-            least_16: Constant::new(S::new(i16::MIN.into())),
-            greatest_9: Constant::new(S::new(255)),
-            least_9: Constant::new(S::new(-256)),
+            greatest_16: Constant::new(S::new(2 * i64::from(i16::MAX))),
+            least_16: Constant::new(S::new(2 * i64::from(i16::MIN) - 1)),
+            greatest_9: Constant::new(S::new(2 * 255)),
+            least_9: Constant::new(S::new(2 * -256 - 1)),
+            most: Constant::new(S::new(i16::MAX.into())),
+            least: Constant::new(S::new(i16::MIN.into())),
+            most_of_nine: Constant::new(S::new(255)),
+            least_of_nine: Constant::new(S::new(-256)),
         }
     }
 }
@@ -91,7 +105,7 @@ impl Logic for Requantise {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, taken_acc, taken_multiplier, taken_bias, taken_bias_shift);
-        dff_setup!(self, clock, product, biased, sum, shifted, rounded);
+        dff_setup!(self, clock, product, biased, sum, shifted, rounded, above, below);
         for i in 0..3 {
             self.places[i].clock.next = self.clock.val();
         }
@@ -127,23 +141,28 @@ impl Logic for Requantise {
         self.shifter.amount.next = self.places[2].q.val();
         self.shifted.d.next = self.shifter.y.val();
 
-        // Beat 5: round, the last place.
+        // Beat 5: round, the last place; whether it must saturate.
         self.plus_one.next = (self.shifted.q.val() + self.one.val()).into();
-        self.rounded.d.next = self.plus_one.val().get_bits::<56>(1).to_signed_bits().into();
+        self.rounded.d.next = self.plus_one.val().get_bits::<16>(1).to_signed_bits();
+        self.above.d.next = self.shifted.q.val() > self.greatest_16.val();
+        self.below.d.next = self.shifted.q.val() < self.least_16.val();
+        if self.nine[3].q.val() {
+            self.above.d.next = self.shifted.q.val() > self.greatest_9.val();
+            self.below.d.next = self.shifted.q.val() < self.least_9.val();
+        }
 
         // Saturate.
-        self.result.next = self.rounded.q.val().into();
-        if self.nine[4].q.val() {
-            if self.rounded.q.val() > self.greatest_9.val() {
-                self.result.next = self.greatest_9.val().into();
-            } else if self.rounded.q.val() < self.least_9.val() {
-                self.result.next = self.least_9.val().into();
+        self.result.next = self.rounded.q.val();
+        if self.above.q.val() {
+            self.result.next = self.most.val();
+            if self.nine[4].q.val() {
+                self.result.next = self.most_of_nine.val();
             }
-        } else {
-            if self.rounded.q.val() > self.greatest_16.val() {
-                self.result.next = self.greatest_16.val().into();
-            } else if self.rounded.q.val() < self.least_16.val() {
-                self.result.next = self.least_16.val().into();
+        }
+        if self.below.q.val() {
+            self.result.next = self.least.val();
+            if self.nine[4].q.val() {
+                self.result.next = self.least_of_nine.val();
             }
         }
     }

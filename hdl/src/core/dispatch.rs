@@ -91,7 +91,7 @@ pub struct Dispatch<const L: usize> {
     pub wait_visit: Signal<In, Bit>,
     pub norm_wait_rows: Signal<In, Bit>,
 
-    /// Engines, queues and streams forget everything.
+    /// Engines, queues and streams forget everything in the next beat.
     pub flush: Signal<Out, Bit>,
     /// The program begins: first descriptor.
     pub launch: Signal<Out, Bit>,
@@ -163,6 +163,8 @@ pub struct Dispatch<const L: usize> {
 
     running_state: Register<Bit>,
     flushing: Register<Bit>,
+    /// The beat after: engines, queues and streams forget.
+    cleared: Register<Bit>,
     beginning: Register<Bit>,
     queued: Register<Bits<4>>,
     started_index: Register<Bits<12>>,
@@ -232,7 +234,7 @@ impl<const L: usize> Default for Dispatch<L> {
             router_pending, copy_busy, writer_busy, settled, memory_quiet, fetch_fault, read_error, write_error,
             overflow, progress, beat, wait_rows, wait_input, wait_room, wait_visit, norm_wait_rows, flush, launch,
             running, finished, failed, error, descriptor, activity, step_done, matrix_works, attention_works, norm_works, route_works, router_works, copy_works, writer_works, all_settled, memory_rests, moved, faults, lanes_beat, waits, decoded, is, waits_for_all, is_wrong, has_error, may_follow_norm, may_follow_gate, may_be_followed, starting, started, starts_matrix, starts_attention, starts_norm, starts_route, starts_copy, behind_norm, behind_gate, in_order, groups, logit_words, running_state,
-            flushing, beginning, queued, started_index, unsettled, ending, routed, idle_cycles, timed_out, following_norm,
+            flushing, cleared, beginning, queued, started_index, unsettled, ending, routed, idle_cycles, timed_out, following_norm,
             following_gate, after_norm, after_gate, written_address, written_tokens, written_channels, head, wrong,
             is_end, is_linear, is_norm, is_attention, is_route, is_experts, is_copy, others_idle, idle, free,
             follows_norm, follows_gate, may, go, fail, code;
@@ -278,7 +280,18 @@ impl<const L: usize> Default for Dispatch<L> {
 impl<const L: usize> Logic for Dispatch<L> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, running_state, flushing, beginning, queued, started_index, unsettled, ending);
+        dff_setup!(
+            self,
+            clock,
+            running_state,
+            flushing,
+            cleared,
+            beginning,
+            queued,
+            started_index,
+            unsettled,
+            ending
+        );
         dff_setup!(
             self,
             clock,
@@ -628,7 +641,8 @@ impl<const L: usize> Logic for Dispatch<L> {
         self.flush.next = self.flushing.q.val();
         self.launch.next = self.beginning.q.val();
         self.flushing.d.next = self.start.val() | self.fail.val();
-        self.beginning.d.next = self.flushing.q.val() & self.running_state.q.val();
+        self.cleared.d.next = self.flushing.q.val();
+        self.beginning.d.next = self.cleared.q.val() & self.running_state.q.val();
         if self.fail.val() | self.ending.q.val() {
             self.running_state.d.next = false;
             self.ending.d.next = false;
@@ -637,7 +651,7 @@ impl<const L: usize> Logic for Dispatch<L> {
             self.running_state.d.next = true;
             self.started_index.d.next = 0.into();
         }
-        if self.start.val() | self.flushing.q.val() {
+        if self.start.val() | self.flushing.q.val() | self.cleared.q.val() {
             self.decoded.d.next = false;
             self.queued.d.next = 0.into();
             self.unsettled.d.next = false;
@@ -649,7 +663,7 @@ impl<const L: usize> Logic for Dispatch<L> {
             self.after_norm.d.next = false;
             self.after_gate.d.next = false;
         }
-        if self.fail.val() | self.flushing.q.val() | self.reset.val() {
+        if self.fail.val() | self.flushing.q.val() | self.cleared.q.val() | self.reset.val() {
             self.starting.d.next = false;
             self.starts_matrix.d.next = false;
             self.starts_attention.d.next = false;
@@ -662,6 +676,7 @@ impl<const L: usize> Logic for Dispatch<L> {
             self.started.d.next = false;
             self.running_state.d.next = false;
             self.flushing.d.next = false;
+            self.cleared.d.next = false;
             self.beginning.d.next = false;
             self.started_index.d.next = 0.into();
             self.queued.d.next = 0.into();

@@ -35,12 +35,15 @@ pub struct Reader<const WORD: usize> {
     remaining: Register<Bits<20>>,
     done: Register<Bits<20>>,
     coming: Register<Bit>,
-    /// Words that are here: the first is offered.
+    /// The word that came in the beat before: offered if none is held.
+    came: Register<Bit>,
+    arrived: Register<Bits<WORD>>,
+    /// Words that are held: the first is offered.
     held: Register<Bits<2>>,
     first: Register<Bits<WORD>>,
     second: Register<Bits<WORD>>,
     third: Register<Bits<WORD>>,
-    /// Words read and not taken, and what is left of those here.
+    /// Words read and not taken, and what is left of those held.
     owed: Register<Bits<2>>,
     left: Signal<Local, Bits<2>>,
     take: Signal<Local, Bit>,
@@ -50,10 +53,29 @@ pub struct Reader<const WORD: usize> {
 impl<const WORD: usize> Logic for Reader<WORD> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, next_address, remaining, done, coming, held, first, second, third, owed);
+        dff_setup!(
+            self,
+            clock,
+            next_address,
+            remaining,
+            done,
+            coming,
+            came,
+            arrived,
+            held,
+            first,
+            second,
+            third,
+            owed
+        );
 
-        self.word_valid.next = self.held.q.val().any();
-        self.word_data.next = self.first.q.val();
+        self.came.d.next = self.coming.q.val();
+        self.arrived.d.next = self.read_data.val();
+        self.word_valid.next = self.came.q.val() | self.held.q.val().any();
+        self.word_data.next = self.arrived.q.val();
+        if self.held.q.val().any() {
+            self.word_data.next = self.first.q.val();
+        }
         self.take.next = self.word_valid.val() & self.word_ready.val();
 
         self.read_valid.next = self.remaining.q.val().any()
@@ -73,24 +95,24 @@ impl<const WORD: usize> Logic for Reader<WORD> {
             self.owed.d.next = self.owed.q.val() - 1;
         }
 
-        // What came goes behind what is left.
+        // What came and is not taken goes behind what is left.
         self.left.next = self.held.q.val();
-        if self.take.val() {
+        if self.take.val() & self.held.q.val().any() {
             self.left.next = self.held.q.val() - 1;
             self.first.d.next = self.second.q.val();
             self.second.d.next = self.third.q.val();
         }
         self.held.d.next = self.left.val();
-        if self.coming.q.val() {
+        if self.came.q.val() & (self.held.q.val().any() | !self.take.val()) {
             self.held.d.next = self.left.val() + 1;
             if self.left.val() == 0 {
-                self.first.d.next = self.read_data.val();
+                self.first.d.next = self.arrived.q.val();
             }
             if self.left.val() == 1 {
-                self.second.d.next = self.read_data.val();
+                self.second.d.next = self.arrived.q.val();
             }
             if self.left.val() == 2 {
-                self.third.d.next = self.read_data.val();
+                self.third.d.next = self.arrived.q.val();
             }
         }
         self.busy.next = self.remaining.q.val().any() | self.owed.q.val().any();
@@ -103,6 +125,7 @@ impl<const WORD: usize> Logic for Reader<WORD> {
         if self.reset.val() {
             self.remaining.d.next = 0.into();
             self.coming.d.next = false;
+            self.came.d.next = false;
             self.held.d.next = 0.into();
             self.owed.d.next = 0.into();
         }

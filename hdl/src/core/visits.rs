@@ -4,7 +4,7 @@ use crate::support::prelude::*;
 
 /// Walks `walks` times through the queue of the expert that the router
 /// offers, and holds the next visit ready with the place of its token: token
-/// number times words of a token, formed a beat after the visit came. A walk begins
+/// number times words of a token, formed a beat after the visit came: one visit in two beats at most. A walk begins
 /// while the last visit of the one before is still held.
 #[derive(LogicBlock)]
 pub struct Visits {
@@ -69,7 +69,7 @@ impl Logic for Visits {
         self.rewinding.d.next = false;
 
         self.form.next = self.came.q.val() & (!self.held.q.val() | self.take.val());
-        self.visit_ready.next = !self.came.q.val() | self.form.val();
+        self.visit_ready.next = !self.came.q.val();
         self.load.next = self.visit_valid.val() & self.visit_ready.val();
         self.token.next = bit_cast::<17, 16>(self.came_token.q.val());
         self.words.next = bit_cast::<17, 16>(self.token_words.val());

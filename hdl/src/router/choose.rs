@@ -73,8 +73,9 @@ pub struct Choose<const V: usize, const WORD: usize, const EXPERTS: usize> {
     step: Signal<Local, Bit>,
     logit: Signal<Local, S<16>>,
     first_logit: Signal<Local, Bit>,
-    last_logit: Signal<Local, Bit>,
+    last_logit: Register<Bit>,
     next_expert: Signal<Local, Bits<7>>,
+    after_next: Signal<Local, Bits<7>>,
     word_ends: Signal<Local, Bit>,
     /// The next word is the first of a token.
     at_start: Signal<Local, Bit>,
@@ -169,6 +170,7 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Default for Choose
             first_logit: Default::default(),
             last_logit: Default::default(),
             next_expert: Default::default(),
+            after_next: Default::default(),
             word_ends: Default::default(),
             at_start: Default::default(),
             accept: Default::default(),
@@ -218,7 +220,19 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Default for Choose
 impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V, WORD, EXPERTS> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, held, lane, expert, write_bank, greatest, greatest_expert, next_token, token);
+        dff_setup!(
+            self,
+            clock,
+            held,
+            last_logit,
+            lane,
+            expert,
+            write_bank,
+            greatest,
+            greatest_expert,
+            next_token,
+            token
+        );
         dff_setup!(self, clock, tokens, active, read_bank, position, first_pass, further_passes, maximum);
         dff_setup!(self, clock, chosen_logit, chosen, pass_token, ended, all_read, read, read_first);
         dff_setup!(self, clock, read_expert, found, best_logit, best, distance);
@@ -235,13 +249,21 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V
         // Load: a logit a beat while a bank is free.
         self.step.next = self.held.q.val() & !self.tokens.q.val().get_bit(1);
         self.next_expert.next = self.expert.q.val() + 1;
+        self.after_next.next = self.expert.q.val() + 2;
+        self.loaded.next = self.step.val() & self.last_logit.q.val();
         self.first_logit.next = !self.expert.q.val().any();
-        self.last_logit.next = self.next_expert.val() == self.experts.val();
+        self.last_logit.d.next = self.next_expert.val() == self.experts.val();
+        if self.step.val() {
+            self.last_logit.d.next = self.after_next.val() == self.experts.val();
+        }
+        if self.loaded.val() {
+            self.last_logit.d.next = self.experts.val() == 1;
+        }
         self.word_ends.next =
-            self.step.val() & (self.last_logit.val() | (self.lane.q.val() == self.last_lane.val()));
+            self.step.val() & (self.last_logit.q.val() | (self.lane.q.val() == self.last_lane.val()));
         self.at_start.next = self.first_logit.val();
         if self.held.q.val() {
-            self.at_start.next = self.last_logit.val();
+            self.at_start.next = self.last_logit.q.val();
         }
         self.logits_ready.next =
             (!self.held.q.val() | self.word_ends.val()) & !(self.hold.val() & self.at_start.val());
@@ -254,7 +276,6 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V
         self.logits.write_address.next =
             (self.expert.q.val() << 1) | bit_cast::<7, 1>(self.write_bank.q.val().into());
         self.logits.write_data.next = self.held_word.word.val();
-        self.loaded.next = self.step.val() & self.last_logit.val();
         if self.step.val() {
             self.lane.d.next = self.lane.q.val() + 1;
             self.expert.d.next = self.next_expert.val();
