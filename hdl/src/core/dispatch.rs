@@ -533,9 +533,9 @@ impl<const L: usize> Logic for Dispatch<L> {
             if self.is_experts.val() {
                 self.routed.d.next = false;
             }
-            if self.is_end.val() {
-                self.ending.d.next = true;
-            }
+        }
+        if self.started.q.val() & self.is_end.val() {
+            self.ending.d.next = true;
         }
         if self.handed_over.val() & !self.starting.q.val() {
             self.queued.d.next = self.queued.q.val() + 1;

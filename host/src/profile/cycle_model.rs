@@ -252,7 +252,7 @@ impl<'a> Model<'a> {
     fn group(&mut self, start: u64, bytes: u64, group: &Group, lead: Option<(u64, u64)>) -> u64 {
         let [older, newer] = self.banks;
         let loaded = self.stream.take(bytes, older) + timing::ROWS_READY;
-        self.lanes.advance(start, Activity::Fetch);
+        self.lanes.advance(start + timing::LAYER, Activity::Fetch);
         self.lanes.advance(loaded, Activity::Rows);
         let (first, last) = lead.unwrap_or_default();
         self.lanes.advance(first, Activity::Norm);
@@ -294,6 +294,7 @@ impl<'a> Model<'a> {
                 // The hidden values are read back.
                 if index == 1 {
                     self.idle(self.written);
+                    self.lanes.advance(self.lanes.now() + timing::LAYER, Activity::Settle);
                 }
                 let beats = (layer.inputs / arch.vector as usize) as u64;
                 let group = Group { dots: tokens as u64, beats, service, finish: self.finish_cycles(true) };

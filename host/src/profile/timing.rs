@@ -17,9 +17,11 @@ pub const STREAM: u64 = 3;
 pub const BURSTS_IN_FLIGHT: usize = 16;
 /// From the last entry of a row group to its first beat.
 pub const ROWS_READY: u64 = 2;
+/// From the start of a layer to its first beat, if its rows are there.
+pub const LAYER: u64 = 2;
 
 /// From the last beat of a dot product to its result: lanes and requantiser.
-pub const LANES: u64 = 10;
+pub const LANES: u64 = 11;
 /// From there to its first word.
 pub const DRAIN: u64 = 3;
 /// From a word's last slice in the epilogue to its write.
@@ -36,7 +38,7 @@ pub const NORM: u64 = 28;
 /// From the start of a norm to its first word of the residual.
 pub const NORM_START: u64 = 3;
 /// From a word's write to the beat of a layer that follows word by word.
-pub const FOLLOW: u64 = 2;
+pub const FOLLOW: u64 = 3;
 
 /// From the start of attention to the read of its first query.
 pub const ATTENTION_START: u64 = 4;
