@@ -98,6 +98,9 @@ pub struct Control {
     command: Signal<Local, Bit>,
     clear: Signal<Local, Bit>,
     refuse: Signal<Local, Bit>,
+    /// The value at the word that is read, if it is a counter; if it is not.
+    counter: Register<Bits<32>>,
+    other: Register<Bits<32>>,
     constant: [Constant<Bits<32>>; CONSTANTS],
     at_constant: [Constant<Bits<10>>; CONSTANTS],
     at_control: Constant<Bits<10>>,
@@ -188,6 +191,8 @@ impl Control {
             command: Default::default(),
             clear: Default::default(),
             refuse: Default::default(),
+            counter: Default::default(),
+            other: Default::default(),
             constant: from_fn(|i| Constant::new(u64::from(constants[i].1).into())),
             at_constant: from_fn(|i| at(constants[i].0)),
             at_control: at(Name::Control),
@@ -212,6 +217,7 @@ impl Logic for Control {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, done, error_flag, refused, error_code, error_index, mode, base_low);
+        dff_setup!(self, clock, counter, other);
         dff_setup!(self, clock, base_high, writable_end, total_end, program_start, cycles_limit);
         self.lite.clock.next = self.clock.val();
         self.lite.reset.next = self.reset.val();
@@ -320,44 +326,46 @@ impl Logic for Control {
 
         // Reads.
         self.counters.read_word.next = self.lite.read_word.val();
-        self.lite.read_data.next = self.counters.value.val();
+        self.counter.d.next = self.counters.value.val();
+        self.lite.read_data.next = self.counter.q.val() | self.other.q.val();
+        self.other.d.next = 0.into();
         for i in 0..CONSTANTS {
             if self.lite.read_word.val() == self.at_constant[i].val() {
-                self.lite.read_data.next = self.constant[i].val();
+                self.other.d.next = self.constant[i].val();
             }
         }
         if self.lite.read_word.val() == self.at_status.val() {
-            self.lite.read_data.next = bit_cast::<32, 4>(self.status.bus.val());
+            self.other.d.next = bit_cast::<32, 4>(self.status.bus.val());
         }
         if self.lite.read_word.val() == self.at_error.val() {
-            self.lite.read_data.next = bit_cast::<32, 4>(self.error_code.q.val());
+            self.other.d.next = bit_cast::<32, 4>(self.error_code.q.val());
         }
         if self.lite.read_word.val() == self.at_error_descriptor.val() {
-            self.lite.read_data.next = bit_cast::<32, 12>(self.error_index.q.val());
+            self.other.d.next = bit_cast::<32, 12>(self.error_index.q.val());
         }
         if self.lite.read_word.val() == self.at_mode.val() {
-            self.lite.read_data.next = bit_cast::<32, 2>(self.mode.q.val());
+            self.other.d.next = bit_cast::<32, 2>(self.mode.q.val());
         }
         if self.lite.read_word.val() == self.at_base_low.val() {
-            self.lite.read_data.next = self.base_low.q.val();
+            self.other.d.next = self.base_low.q.val();
         }
         if self.lite.read_word.val() == self.at_base_high.val() {
-            self.lite.read_data.next = bit_cast::<32, 8>(self.base_high.q.val());
+            self.other.d.next = bit_cast::<32, 8>(self.base_high.q.val());
         }
         if self.lite.read_word.val() == self.at_writable.val() {
-            self.lite.read_data.next = self.writable_end.q.val();
+            self.other.d.next = self.writable_end.q.val();
         }
         if self.lite.read_word.val() == self.at_total.val() {
-            self.lite.read_data.next = self.total_end.q.val();
+            self.other.d.next = self.total_end.q.val();
         }
         if self.lite.read_word.val() == self.at_program.val() {
-            self.lite.read_data.next = self.program_start.q.val();
+            self.other.d.next = self.program_start.q.val();
         }
         if self.lite.read_word.val() == self.at_timeout.val() {
-            self.lite.read_data.next = self.cycles_limit.q.val();
+            self.other.d.next = self.cycles_limit.q.val();
         }
         if self.lite.read_word.val() == self.at_descriptor.val() {
-            self.lite.read_data.next = bit_cast::<32, 12>(self.descriptor.val());
+            self.other.d.next = bit_cast::<32, 12>(self.descriptor.val());
         }
 
         if self.reset.val() {

@@ -173,6 +173,8 @@ pub struct Epilogue<
     /// The residual word that left most recently, and beats until it may be read again.
     settling: Register<Bits<4>>,
     settling_address: Register<Bits<A>>,
+    /// The word that leaves has that address.
+    follows: Register<Bit>,
     settling_beats: Constant<Bits<4>>,
 
     /// What goes along with the slices.
@@ -250,6 +252,7 @@ impl<const V: usize, const W: usize, const N: usize, const WORD: usize, const SL
             take: Default::default(),
             settling: Default::default(),
             settling_address: Default::default(),
+            follows: Default::default(),
             settling_beats: Constant::new((SETTLING as u64).into()),
             read: Default::default(),
             read_address: Default::default(),
@@ -292,6 +295,7 @@ impl<const V: usize, const W: usize, const N: usize, const WORD: usize, const SL
             slice,
             settling,
             settling_address,
+            follows,
             load,
             out_address,
             out_scratchpad,
@@ -317,9 +321,7 @@ impl<const V: usize, const W: usize, const N: usize, const WORD: usize, const SL
         // slices before it have been gathered, where it goes, too.
         self.last.next = self.slice.q.val() == self.last_slice.val();
         self.plain.next = !self.gelu.q.val() & !self.weighted.q.val() & !self.residual.q.val();
-        self.hazard.next = self.residual.q.val()
-            & self.settling.q.val().any()
-            & (self.address.q.val() == self.settling_address.q.val());
+        self.hazard.next = self.residual.q.val() & self.settling.q.val().any() & self.follows.q.val();
         self.issue.next = self.full.q.val() & !self.plain.val() & !self.hazard.val();
         self.pass.next = self.full.q.val() & self.plain.val() & !self.complete.any.val();
         self.leave.next = self.pass.val() | (self.issue.val() & self.last.val());
@@ -348,6 +350,10 @@ impl<const V: usize, const W: usize, const N: usize, const WORD: usize, const SL
         if self.take.val() {
             self.full.d.next = true;
             self.address.d.next = self.in_address.val();
+            self.follows.d.next = self.in_address.val() == self.settling_address.q.val();
+            if self.leave.val() & self.residual.q.val() {
+                self.follows.d.next = self.in_address.val() == self.address.q.val();
+            }
             self.gelu.d.next = self.in_gelu.val();
             self.gelu_bits.d.next = self.in_gelu_bits.val();
             self.weighted.d.next = self.in_weighted.val();

@@ -25,18 +25,19 @@ pub struct Gelu {
     delta: Rom<25, 8>,
     aligner: ShiftLeft<17, 21, 3>,
     shifter: ArithmeticShiftRight<13, 3>,
+    looked_up: Register<Bits<25>>,
     magnitude: Register<S<17>>,
     outside: Register<Bit>,
-    fraction: Register<S<9>>,
+    fraction: [Register<S<9>>; 2],
     product: Register<S<20>>,
     value: Register<Bits<14>>,
     sum: Register<S<23>>,
     rounded: Register<S<13>>,
     difference: Register<S<16>>,
     /// 13 − f beside `magnitude` and what follows, up to `sum`.
-    places: [Register<Bits<3>>; 4],
+    places: [Register<Bits<3>>; 5],
     /// x, or max(x, 0), beside `magnitude` and what follows, up to `rounded`.
-    base: [Register<S<16>>; 5],
+    base: [Register<S<16>>; 6],
     scaled: Signal<Local, Bits<23>>,
     plus_one: Signal<Local, S<14>>,
     zero: Constant<S<17>>,
@@ -48,7 +49,7 @@ pub struct Gelu {
 
 impl Gelu {
     /// Beats from operands to result.
-    pub const LATENCY: usize = 6;
+    pub const LATENCY: usize = 7;
 }
 
 /// Entries of the table; all behind them are zero, and so is the last one that `Rom` adds.
@@ -72,6 +73,7 @@ impl Default for Gelu {
             delta: Rom::new(entries()),
             aligner: Default::default(),
             shifter: Default::default(),
+            looked_up: Default::default(),
             magnitude: Default::default(),
             outside: Default::default(),
             fraction: Default::default(),
@@ -95,18 +97,21 @@ impl Default for Gelu {
 impl Logic for Gelu {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, magnitude, outside, fraction, product, value, sum, rounded, difference);
+        dff_setup!(self, clock, looked_up, magnitude, outside, product, value, sum, rounded, difference);
         self.delta.clock.next = self.clock.val();
-        for i in 0..4 {
-            self.places[i].clock.next = self.clock.val();
+        for i in 0..2 {
+            self.fraction[i].clock.next = self.clock.val();
         }
         for i in 0..5 {
+            self.places[i].clock.next = self.clock.val();
+        }
+        for i in 0..6 {
             self.base[i].clock.next = self.clock.val();
         }
-        for i in 1..4 {
+        for i in 1..5 {
             self.places[i].d.next = self.places[i - 1].q.val();
         }
-        for i in 1..5 {
+        for i in 1..6 {
             self.base[i].d.next = self.base[i - 1].q.val();
         }
 
@@ -130,25 +135,29 @@ impl Logic for Gelu {
         if self.outside.q.val() | self.aligner.y.val().get_bits::<5>(16).any() {
             self.delta.address.next = self.last_entry.val();
         }
-        self.fraction.d.next = bit_cast::<9, 8>(self.aligner.y.val().get_bits::<8>(0)).to_signed_bits();
+        self.fraction[0].d.next = bit_cast::<9, 8>(self.aligner.y.val().get_bits::<8>(0)).to_signed_bits();
 
-        // Beat 3: multiply.
+        // Beat 3: hold what was looked up.
+        self.looked_up.d.next = self.delta.data.val();
+        self.fraction[1].d.next = self.fraction[0].q.val();
+
+        // Beat 4: multiply.
         self.product.d.next =
-            (self.delta.data.val().get_bits::<11>(0).to_signed_bits() * self.fraction.q.val()).into();
-        self.value.d.next = self.delta.data.val().get_bits::<14>(11);
+            (self.looked_up.q.val().get_bits::<11>(0).to_signed_bits() * self.fraction[1].q.val()).into();
+        self.value.d.next = self.looked_up.q.val().get_bits::<14>(11);
 
-        // Beat 4: add.
+        // Beat 5: add.
         self.scaled.next = bit_cast::<23, 14>(self.value.q.val()) << 8;
         self.sum.d.next = (self.product.q.val() + self.scaled.val().to_signed_bits()).into();
 
-        // Beat 5: shift right by 11 + 13 − f and round.
+        // Beat 6: shift right by 11 + 13 − f and round.
         self.shifter.x.next = self.sum.q.val().get_bits::<13>(10).to_signed_bits();
-        self.shifter.amount.next = self.places[3].q.val();
+        self.shifter.amount.next = self.places[4].q.val();
         self.plus_one.next = (self.shifter.y.val() + self.one.val()).into();
         self.rounded.d.next = self.plus_one.val().get_bits::<13>(1).to_signed_bits();
 
-        // Beat 6: subtract.
-        self.difference.d.next = (self.base[4].q.val() - self.rounded.q.val()).into();
+        // Beat 7: subtract.
+        self.difference.d.next = (self.base[5].q.val() - self.rounded.q.val()).into();
         self.result.next = self.difference.q.val();
     }
 }

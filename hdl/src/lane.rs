@@ -4,17 +4,17 @@
 //! memory holds V operands of nine bits a word; whoever writes it divides it
 //! into banks, so that the next rows load while these compute.
 //!
-//! Control is common to all lanes and comes from the lane array. A beat reads
-//! a row word; the broadcast word arrives one beat later, with the row word;
-//! from there
+//! Control is common to all lanes and comes from the lane array. A beat,
+//! counted from the array's port, reads a row word in its first beat, which stands in a register before it meets the broadcast word of the beat:
 //!
 //! | beats | what |
 //! |---:|---|
-//! | 1 | row word and broadcast word meet |
-//! | 2 | products |
-//! | 3 | sum of the products: `accumulate`, `first` belong here |
-//! | 4 | accumulator; scales are chosen here if it is complete |
-//! | 8 | `result` |
+//! | 2 | row word |
+//! | 3 | row word and broadcast word meet |
+//! | 4 | products |
+//! | 5 | sum of the products: `accumulate`, `first` belong here |
+//! | 6 | accumulator; scales are chosen here if it is complete |
+//! | 11 | `result` |
 //!
 //! Throughput one word a beat.
 
@@ -47,15 +47,15 @@ pub struct Lane<const V: usize, const ROW: usize, const WORD: usize, const L: us
     pub context_multiplier: Signal<In, Bits<16>>,
     pub context_shift: Signal<In, Bits<6>>,
 
-    /// Beat 0: reads a row word.
+    /// Beat 1: reads a row word.
     pub read: Signal<In, Bit>,
     pub read_address: Signal<In, Bits<A>>,
-    /// Beat 1: the broadcast word.
+    /// Beat 3: the broadcast word.
     pub word: Signal<In, Bits<WORD>>,
-    /// Beat 3: takes the sum, as the first of a dot product.
+    /// Beat 5: takes the sum, as the first of a dot product.
     pub accumulate: Signal<In, Bit>,
     pub first: Signal<In, Bit>,
-    /// Beat 4: how the accumulator is scaled.
+    /// Beat 6: how the accumulator is scaled.
     pub use_logit_scale: Signal<In, Bit>,
     pub use_context_scale: Signal<In, Bit>,
     pub use_bank: Signal<In, Bit>,
@@ -64,11 +64,16 @@ pub struct Lane<const V: usize, const ROW: usize, const WORD: usize, const L: us
     pub shift: Signal<In, Bits<6>>,
     pub bias_shift: Signal<In, Bits<5>>,
     pub nine_bits: Signal<In, Bit>,
-    /// Beat 8.
+    /// Beat 11.
     pub result: Signal<Out, S<16>>,
 
     number: Constant<Bits<L>>,
+    /// A row word, or probabilities, on the way into the memory.
+    writes: Register<Bit>,
+    write_address: Register<Bits<A>>,
+    write_data: Register<Bits<ROW>>,
     rows: Ram<ROW, A>,
+    row: Register<Bits<ROW>>,
     dot: Dot<V, ROW, WORD>,
     acc: Register<S<36>>,
     requantise: Requantise,
@@ -122,7 +127,11 @@ impl<const V: usize, const ROW: usize, const WORD: usize, const L: usize, const 
             nine_bits: Default::default(),
             result: Default::default(),
             number: Constant::new((number as u64).into()),
+            writes: Default::default(),
+            write_address: Default::default(),
+            write_data: Default::default(),
             rows: Ram::new(words),
+            row: Default::default(),
             dot: Default::default(),
             acc: Default::default(),
             requantise: Default::default(),
@@ -148,6 +157,10 @@ impl<const V: usize, const ROW: usize, const WORD: usize, const L: usize, const 
         dff_setup!(
             self,
             clock,
+            writes,
+            write_address,
+            write_data,
+            row,
             acc,
             multiplier_0,
             multiplier_1,
@@ -163,14 +176,17 @@ impl<const V: usize, const ROW: usize, const WORD: usize, const L: usize, const 
         self.requantise.clock.next = self.clock.val();
 
         // Rows.
-        self.rows.write_enable.next = self.row_write.val() & (self.row_lane.val() == self.number.val());
-        self.rows.write_address.next = self.row_address.val();
-        self.rows.write_data.next = self.row_data.val();
+        self.writes.d.next = self.row_write.val() & (self.row_lane.val() == self.number.val());
+        self.write_address.d.next = self.row_address.val();
+        self.write_data.d.next = self.row_data.val();
         if self.probability_write.val() {
-            self.rows.write_enable.next = true;
-            self.rows.write_address.next = self.probability_address.val();
-            self.rows.write_data.next = self.probability_data.val();
+            self.writes.d.next = true;
+            self.write_address.d.next = self.probability_address.val();
+            self.write_data.d.next = self.probability_data.val();
         }
+        self.rows.write_enable.next = self.writes.q.val();
+        self.rows.write_address.next = self.write_address.q.val();
+        self.rows.write_data.next = self.write_data.q.val();
 
         // Parameters.
         if self.parameter_write.val() {
@@ -195,7 +211,8 @@ impl<const V: usize, const ROW: usize, const WORD: usize, const L: usize, const 
         // Dot product.
         self.rows.read_enable.next = self.read.val();
         self.rows.read_address.next = self.read_address.val();
-        self.dot.row.next = self.rows.read_data.val();
+        self.row.d.next = self.rows.read_data.val();
+        self.dot.row.next = self.row.q.val();
         self.dot.word.next = self.word.val();
         if self.accumulate.val() {
             if self.first.val() {

@@ -1,7 +1,7 @@
 //! The lane array: P lanes in lock-step, one broadcast word a beat for all.
 //!
-//! A *beat* names a row word by its address; the broadcast word follows one
-//! beat later on `word` (the latency of the scratchpad). A beat with `last`
+//! A *beat* names a row word by its address; the broadcast word follows two
+//! beats later on `word` (the latency of the scratchpad). A beat with `last`
 //! ends a dot product: its P results come [`LATENCY`] beats later, together
 //! with the tag of that beat. Beats may pause at any time.
 //!
@@ -12,7 +12,8 @@
 //! `edge_moe_isa::packing` each.
 //!
 //! Rows are loaded one word a beat, one lane at a time; a beat in which the
-//! lanes write probabilities takes no row word (`row_ready` is low).
+//! lanes write probabilities takes no row word (`row_ready` is low). The beat
+//! after that may read what was loaded.
 //!
 //! Throughput one word a beat. What is done with the results, and that there
 //! is room for them, is up to whoever issues the beats.
@@ -26,9 +27,9 @@ pub const LATENCY: usize = ACCUMULATED + Requantise::LATENCY;
 /// Beats from a beat with `last` to the beat that reads parameters or context scale.
 pub const PARAMETERS_READ: usize = ACCUMULATED;
 /// Beats from a beat to the sum of its products.
-const SUMMED: usize = 3;
+const SUMMED: usize = 5;
 /// Beats from a beat to the accumulator that holds it.
-const ACCUMULATED: usize = 4;
+const ACCUMULATED: usize = 6;
 
 #[derive(LogicBlock)]
 pub struct LaneArray<
@@ -78,7 +79,7 @@ pub struct LaneArray<
     pub beat_bank: Signal<In, Bit>,
     /// Comes back with the results of a beat with `last`.
     pub beat_tag: Signal<In, Bits<TAG>>,
-    /// The broadcast word of the beat before.
+    /// The broadcast word of two beats before.
     pub word: Signal<In, Bits<WORD>>,
 
     /// Scales of the layer; held while its results are on their way.
@@ -108,6 +109,13 @@ pub struct LaneArray<
     bank: Delay<Bit, ACCUMULATED>,
     complete: ValidDelay<LATENCY>,
     tag: Delay<Bits<TAG>, LATENCY>,
+    read: Register<Bit>,
+    read_address: Register<Bits<A>>,
+    /// The broadcast word, beside the row words.
+    broadcast: Register<Bits<WORD>>,
+    parameter_bank_held: Register<Bit>,
+    records_held: Register<Bits<RECORDS>>,
+    parameter_write_held: [Register<Bit>; P],
 }
 
 impl<
@@ -179,6 +187,12 @@ impl<
             bank: Default::default(),
             complete: Default::default(),
             tag: Default::default(),
+            read: Default::default(),
+            read_address: Default::default(),
+            broadcast: Default::default(),
+            parameter_bank_held: Default::default(),
+            records_held: Default::default(),
+            parameter_write_held: from_fn(|_| Default::default()),
         }
     }
 }
@@ -198,6 +212,10 @@ impl<
 {
     #[hdl_gen]
     fn update(&mut self) {
+        dff_setup!(self, clock, read, read_address, broadcast, parameter_bank_held, records_held);
+        self.read.d.next = self.beat_valid.val();
+        self.read_address.d.next = self.beat_address.val();
+        self.broadcast.d.next = self.word.val();
         self.accumulate.clock.next = self.clock.val();
         self.accumulate.reset.next = self.reset.val();
         self.accumulate.d.next = self.beat_valid.val();
@@ -217,7 +235,9 @@ impl<
 
         self.row_ready.next = !self.probability_write.val();
         self.probabilities.bus.next = self.probability_data.val();
-        self.records.bus.next = self.parameter_records.val();
+        self.records_held.d.next = self.parameter_records.val();
+        self.parameter_bank_held.d.next = self.parameter_bank.val();
+        self.records.bus.next = self.records_held.q.val();
         for i in 0..P {
             self.lane[i].clock.next = self.clock.val();
             self.lane[i].row_write.next = self.row_valid.val();
@@ -227,9 +247,11 @@ impl<
             self.lane[i].probability_write.next = self.probability_write.val();
             self.lane[i].probability_address.next = self.probability_address.val();
             self.lane[i].probability_data.next = self.probabilities.lane[i].val();
-            self.lane[i].parameter_write.next =
+            self.parameter_write_held[i].clock.next = self.clock.val();
+            self.parameter_write_held[i].d.next =
                 self.parameter_write.val() & (self.parameter_lane.val() == self.record_lane[i].val());
-            self.lane[i].parameter_bank.next = self.parameter_bank.val();
+            self.lane[i].parameter_write.next = self.parameter_write_held[i].q.val();
+            self.lane[i].parameter_bank.next = self.parameter_bank_held.q.val();
             self.lane[i].parameter_multiplier.next = self.records.lane[i].val().get_bits::<16>(0);
             self.lane[i].parameter_bias.next = self.records.lane[i].val().get_bits::<32>(32).to_signed_bits();
             self.lane[i].context_write.next = self.context_write.val();
@@ -237,9 +259,9 @@ impl<
             self.lane[i].context_bank.next = self.context_bank.val();
             self.lane[i].context_multiplier.next = self.context_multiplier.val();
             self.lane[i].context_shift.next = self.context_shift.val();
-            self.lane[i].read.next = self.beat_valid.val();
-            self.lane[i].read_address.next = self.beat_address.val();
-            self.lane[i].word.next = self.word.val();
+            self.lane[i].read.next = self.read.q.val();
+            self.lane[i].read_address.next = self.read_address.q.val();
+            self.lane[i].word.next = self.broadcast.q.val();
             self.lane[i].accumulate.next = self.accumulate.q.val();
             self.lane[i].first.next = self.first.q.val();
             self.lane[i].use_logit_scale.next = self.logit_scale.q.val();

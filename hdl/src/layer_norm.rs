@@ -19,7 +19,7 @@
 //!
 //! From the last word of a token to its first result: [`LATENCY`] beats.
 //! Throughput one word a beat, without a gap between tokens, if `words` is at
-//! most 2^A − 13; up to 2^A words are legal.
+//! most 2^A − 14; up to 2^A words are legal.
 
 use crate::reciprocal::InverseRoot;
 use crate::requantise::Requantise;
@@ -63,7 +63,7 @@ pub struct LayerNorm<const V: usize, const WORD: usize, const L: usize, const A:
     /// A word was taken whose result has not left.
     pub busy: Signal<Out, Bit>,
 
-    last_word: Signal<Local, Bits<13>>,
+    last_word: Register<Bits<13>>,
     positive_channels: Signal<Local, Bits<14>>,
     positive_epsilon: Signal<Local, Bits<50>>,
 
@@ -111,6 +111,9 @@ pub struct LayerNorm<const V: usize, const WORD: usize, const L: usize, const A:
     split: Split<S<16>, V, WORD>,
     lane: [Lane<A>; V],
     records: Spread<Bits<64>, V, RECORDS>,
+    records_held: Register<Bits<RECORDS>>,
+    records_word: Register<Bits<A>>,
+    parameter_write_held: [Register<Bit>; V],
     /// The `parameter_lane` with which a lane's record comes.
     record_lane: [Constant<Bits<L>>; V],
     concat: Concat<S<16>, V, WORD>,
@@ -184,6 +187,9 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
             split: Default::default(),
             lane: from_fn(|_| Default::default()),
             records: Default::default(),
+            records_held: Default::default(),
+            records_word: Default::default(),
+            parameter_write_held: from_fn(|_| Default::default()),
             record_lane: from_fn(|lane| {
                 let lanes = RECORDS / 64;
                 Constant::new(((lane / lanes * lanes) as u64).into())
@@ -219,7 +225,10 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
             spread,
             leave_word,
             parameter_word,
-            underway
+            underway,
+            records_held,
+            records_word,
+            last_word
         );
         self.ring.clock.next = self.clock.val();
         self.moments.clock.next = self.clock.val();
@@ -244,14 +253,14 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
         self.normalised.reset.next = self.reset.val();
         self.results.clock.next = self.clock.val();
         self.results.reset.next = self.reset.val();
-        self.last_word.next = self.words.val() - 1;
+        self.last_word.d.next = self.words.val() - 1;
         self.positive_channels.next = bit_cast::<14, 13>(self.channels.val());
         self.positive_epsilon.next = bit_cast::<50, 49>(self.epsilon.val());
 
         // A word into the ring and into the sums.
         self.word_ready.next = (self.held.q.val() != self.capacity.val()) & (self.tokens.q.val() != 16);
         self.take.next = self.word_valid.val() & self.word_ready.val();
-        self.take_last.next = self.take_word.q.val() == self.last_word.val();
+        self.take_last.next = self.take_word.q.val() == self.last_word.q.val();
         self.ring.write_enable.next = self.take.val();
         self.ring.write_address.next = self.write_pointer.q.val();
         self.ring.write_data.next = self.word_data.val();
@@ -294,7 +303,7 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
 
         // A word out of the ring; its token's sum is queued before its inverse root.
         self.leave.next = self.inverses.read_valid.val() & (self.underway.q.val() != 16);
-        self.leave_last.next = self.leave_word.q.val() == self.last_word.val();
+        self.leave_last.next = self.leave_word.q.val() == self.last_word.q.val();
         self.ring.read_enable.next = self.leave.val();
         self.ring.read_address.next = self.read_pointer.q.val();
         if self.leave.val() {
@@ -312,19 +321,23 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
         self.parameters.d.next = self.leave.val();
         if self.parameters.q.val() {
             self.parameter_word.d.next = self.parameter_word.q.val() + 1;
-            if self.parameter_word.q.val() == self.last_word.val() {
+            if self.parameter_word.q.val() == self.last_word.q.val() {
                 self.parameter_word.d.next = 0.into();
             }
         }
         self.normalised.d.next = self.parameters.q.val();
 
         self.split.bus.next = self.ring.read_data.val();
-        self.records.bus.next = self.parameter_records.val();
+        self.records_held.d.next = self.parameter_records.val();
+        self.records_word.d.next = self.parameter_address.val();
+        self.records.bus.next = self.records_held.q.val();
         for i in 0..V {
             self.lane[i].clock.next = self.clock.val();
-            self.lane[i].parameter_write.next =
+            self.parameter_write_held[i].clock.next = self.clock.val();
+            self.parameter_write_held[i].d.next =
                 self.parameter_write.val() & (self.parameter_lane.val() == self.record_lane[i].val());
-            self.lane[i].parameter_address.next = self.parameter_address.val();
+            self.lane[i].parameter_write.next = self.parameter_write_held[i].q.val();
+            self.lane[i].parameter_address.next = self.records_word.q.val();
             self.lane[i].parameter_gain.next = self.records.lane[i].val().get_bits::<16>(0).to_signed_bits();
             self.lane[i].parameter_offset.next =
                 self.records.lane[i].val().get_bits::<32>(32).to_signed_bits();

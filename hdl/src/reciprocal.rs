@@ -10,8 +10,9 @@
 //! |---:|---|
 //! | 1, 2 | operand normalised, exponent |
 //! | 3 | table |
-//! | 4 | product of the interpolation |
-//! | 5 | mantissa, rounded |
+//! | 4 | entry held |
+//! | 5 | product of the interpolation |
+//! | 6 | mantissa, rounded |
 //!
 //! Throughput one a beat, latency [`LATENCY`] beats, no back-pressure:
 //! `result_valid` is `valid` of that many beats ago. An operand of zero gives
@@ -22,9 +23,9 @@ use edge_moe_kernels::tables;
 use crate::support::prelude::*;
 
 /// Beats from an operand to its result.
-pub const LATENCY: usize = 5;
+pub const LATENCY: usize = 6;
 /// Beats from the second half of the normalisation to the result.
-const SECOND_HALF: usize = 4;
+const SECOND_HALF: usize = 5;
 
 /// 1/x of an integer x ≥ 1.
 #[derive(LogicBlock)]
@@ -110,7 +111,7 @@ impl Logic for Reciprocal {
         self.places.lane[0].next = self.by_1.stays.val();
         self.exponents.d.next = self.places.bus.val();
 
-        // Beats 3 to 5: bit 31 is 1.0.
+        // Beats 3 to 6: bit 31 is 1.0.
         self.interpolate.index.next = self.normal.q.val().get_bits::<8>(23);
         self.interpolate.fraction.next = self.normal.q.val().get_bits::<12>(11);
         self.mantissa.next = self.interpolate.mantissa.val();
@@ -203,7 +204,7 @@ impl Logic for InverseRoot {
         self.places.lane[0].next = self.by_2.stays.val();
         self.exponents.d.next = self.places.bus.val();
 
-        // Beats 3 to 5: bit 62 is 1.0.
+        // Beats 3 to 6: bit 62 is 1.0.
         self.interpolate.index.next = self.normal.q.val().get_bits::<10>(54);
         self.interpolate.fraction.next = self.normal.q.val().get_bits::<12>(42);
         self.mantissa.next = self.interpolate.mantissa.val();
@@ -248,7 +249,7 @@ impl<const W: usize, const K: usize> Logic for Step<W, K> {
     }
 }
 
-/// A mantissa between two entries of a table, rounded to nearest; three beats.
+/// A mantissa between two entries of a table, rounded to nearest; four beats.
 #[derive(LogicBlock)]
 struct Interpolate<const A: usize> {
     pub clock: Signal<In, Clock>,
@@ -258,9 +259,10 @@ struct Interpolate<const A: usize> {
 
     /// An entry, u17, and above it the way to the next, s10.
     pairs: Rom<27, A>,
+    looked_up: Register<Bits<27>>,
     entry: Signal<Local, Bits<30>>,
     slope: Signal<Local, S<10>>,
-    fractions: Register<Bits<12>>,
+    fractions: Delay<Bits<12>, 2>,
     positive: Signal<Local, Bits<13>>,
     product: Register<S<22>>,
     /// The entry with twelve fraction bits, and half a step.
@@ -283,6 +285,7 @@ impl<const A: usize> Interpolate<A> {
             fraction: Default::default(),
             mantissa: Default::default(),
             pairs: Rom::new(std::iter::repeat_n(0, first).chain(pairs)),
+            looked_up: Default::default(),
             entry: Default::default(),
             slope: Default::default(),
             fractions: Default::default(),
@@ -297,7 +300,8 @@ impl<const A: usize> Interpolate<A> {
 impl<const A: usize> Logic for Interpolate<A> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, fractions, product, value, result);
+        dff_setup!(self, clock, looked_up, product, value, result);
+        self.fractions.clock.next = self.clock.val();
         self.pairs.clock.next = self.clock.val();
 
         // Beat 1: look up.
@@ -305,14 +309,17 @@ impl<const A: usize> Logic for Interpolate<A> {
         self.pairs.address.next = self.index.val();
         self.fractions.d.next = self.fraction.val();
 
-        // Beat 2: multiply.
-        self.slope.next = self.pairs.data.val().get_bits::<10>(17).to_signed_bits();
+        // Beat 2: hold what was looked up.
+        self.looked_up.d.next = self.pairs.data.val();
+
+        // Beat 3: multiply.
+        self.slope.next = self.looked_up.q.val().get_bits::<10>(17).to_signed_bits();
         self.positive.next = bit_cast::<13, 12>(self.fractions.q.val());
         self.product.d.next = (self.slope.val() * self.positive.val().to_signed_bits()).into();
-        self.entry.next = (bit_cast::<30, 17>(self.pairs.data.val().get_bits::<17>(0)) << 12) + 2048;
+        self.entry.next = (bit_cast::<30, 17>(self.looked_up.q.val().get_bits::<17>(0)) << 12) + 2048;
         self.value.d.next = self.entry.val().to_signed_bits();
 
-        // Beat 3: add, cut off the fraction.
+        // Beat 4: add, cut off the fraction.
         self.result.d.next = (self.value.q.val() + self.product.q.val()).into();
         self.mantissa.next = self.result.q.val().get_bits::<17>(12);
     }

@@ -25,28 +25,40 @@ pub struct Requantise {
     pub nine_bits: Signal<In, Bit>,
     pub result: Signal<Out, S<16>>,
 
+    taken_acc: Register<S<36>>,
+    taken_multiplier: Register<S<18>>,
+    taken_bias: Register<S<32>>,
+    taken_bias_shift: Register<Bits<5>>,
     bias_shifter: ShiftLeft<32, 57, 5>,
     shifter: ArithmeticShiftRight<57, 6>,
     product: Register<S<54>>,
     biased: Register<S<57>>,
     sum: Register<S<57>>,
     shifted: Register<S<57>>,
-    rounded: Register<S<57>>,
-    /// s − 1 beside `product` and `sum`.
-    places: [Register<Bits<6>>; 2],
-    /// `nine_bits` beside `product`, `sum`, `shifted` and `rounded`.
-    nine: [Register<Bit>; 4],
+    rounded: Register<S<16>>,
+    /// The result is greater than all that it may be, or less.
+    above: Register<Bit>,
+    below: Register<Bit>,
+    /// s − 1 beside the operands, `product` and `sum`.
+    places: [Register<Bits<6>>; 3],
+    /// `nine_bits` beside the operands, `product`, `sum`, `shifted` and `rounded`.
+    nine: [Register<Bit>; 5],
+    // Bounds of `shifted`: a result is half of it plus one, rounded down.
     plus_one: Signal<Local, S<57>>,
     one: Constant<S<57>>,
     greatest_16: Constant<S<57>>,
     least_16: Constant<S<57>>,
     greatest_9: Constant<S<57>>,
     least_9: Constant<S<57>>,
+    most: Constant<S<16>>,
+    least: Constant<S<16>>,
+    most_of_nine: Constant<S<16>>,
+    least_of_nine: Constant<S<16>>,
 }
 
 impl Requantise {
     /// Beats from operands to result.
-    pub const LATENCY: usize = 4;
+    pub const LATENCY: usize = 5;
 }
 
 impl Default for Requantise {
@@ -60,6 +72,10 @@ impl Default for Requantise {
             shift: Default::default(),
             nine_bits: Default::default(),
             result: Default::default(),
+            taken_acc: Default::default(),
+            taken_multiplier: Default::default(),
+            taken_bias: Default::default(),
+            taken_bias_shift: Default::default(),
             bias_shifter: Default::default(),
             shifter: Default::default(),
             product: Default::default(),
@@ -67,14 +83,20 @@ impl Default for Requantise {
             sum: Default::default(),
             shifted: Default::default(),
             rounded: Default::default(),
+            above: Default::default(),
+            below: Default::default(),
             places: Default::default(),
             nine: Default::default(),
             plus_one: Default::default(),
             one: Constant::new(S::new(1)),
-            greatest_16: Constant::new(S::new(i16::MAX.into())),
-            least_16: Constant::new(S::new(i16::MIN.into())),
-            greatest_9: Constant::new(S::new(255)),
-            least_9: Constant::new(S::new(-256)),
+            greatest_16: Constant::new(S::new(2 * i64::from(i16::MAX))),
+            least_16: Constant::new(S::new(2 * i64::from(i16::MIN) - 1)),
+            greatest_9: Constant::new(S::new(2 * 255)),
+            least_9: Constant::new(S::new(2 * -256 - 1)),
+            most: Constant::new(S::new(i16::MAX.into())),
+            least: Constant::new(S::new(i16::MIN.into())),
+            most_of_nine: Constant::new(S::new(255)),
+            least_of_nine: Constant::new(S::new(-256)),
         }
     }
 }
@@ -82,51 +104,65 @@ impl Default for Requantise {
 impl Logic for Requantise {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, product, biased, sum, shifted, rounded);
-        for i in 0..2 {
+        dff_setup!(self, clock, taken_acc, taken_multiplier, taken_bias, taken_bias_shift);
+        dff_setup!(self, clock, product, biased, sum, shifted, rounded, above, below);
+        for i in 0..3 {
             self.places[i].clock.next = self.clock.val();
         }
-        for i in 0..4 {
+        for i in 0..5 {
             self.nine[i].clock.next = self.clock.val();
         }
+        for i in 1..3 {
+            self.places[i].d.next = self.places[i - 1].q.val();
+        }
+        for i in 1..5 {
+            self.nine[i].d.next = self.nine[i - 1].q.val();
+        }
 
-        // Beat 1: multiply, shift the bias.
-        self.product.d.next = (self.acc.val() * self.multiplier.val()).into();
-        self.bias_shifter.x.next = self.bias.val();
-        self.bias_shifter.amount.next = self.bias_shift.val();
-        self.biased.d.next = self.bias_shifter.y.val();
+        // Beat 1: the operands.
+        self.taken_acc.d.next = self.acc.val();
+        self.taken_multiplier.d.next = self.multiplier.val();
+        self.taken_bias.d.next = self.bias.val();
+        self.taken_bias_shift.d.next = self.bias_shift.val();
         self.places[0].d.next = self.shift.val() - 1;
         self.nine[0].d.next = self.nine_bits.val();
 
-        // Beat 2: add.
+        // Beat 2: multiply, shift the bias.
+        self.product.d.next = (self.taken_acc.q.val() * self.taken_multiplier.q.val()).into();
+        self.bias_shifter.x.next = self.taken_bias.q.val();
+        self.bias_shifter.amount.next = self.taken_bias_shift.q.val();
+        self.biased.d.next = self.bias_shifter.y.val();
+
+        // Beat 3: add.
         self.sum.d.next = (self.product.q.val() + self.biased.q.val()).into();
-        self.places[1].d.next = self.places[0].q.val();
-        self.nine[1].d.next = self.nine[0].q.val();
 
-        // Beat 3: all but the last place.
+        // Beat 4: all but the last place.
         self.shifter.x.next = self.sum.q.val();
-        self.shifter.amount.next = self.places[1].q.val();
+        self.shifter.amount.next = self.places[2].q.val();
         self.shifted.d.next = self.shifter.y.val();
-        self.nine[2].d.next = self.nine[1].q.val();
 
-        // Beat 4: round, the last place.
+        // Beat 5: round, the last place; whether it must saturate.
         self.plus_one.next = (self.shifted.q.val() + self.one.val()).into();
-        self.rounded.d.next = self.plus_one.val().get_bits::<56>(1).to_signed_bits().into();
-        self.nine[3].d.next = self.nine[2].q.val();
+        self.rounded.d.next = self.plus_one.val().get_bits::<16>(1).to_signed_bits();
+        self.above.d.next = self.shifted.q.val() > self.greatest_16.val();
+        self.below.d.next = self.shifted.q.val() < self.least_16.val();
+        if self.nine[3].q.val() {
+            self.above.d.next = self.shifted.q.val() > self.greatest_9.val();
+            self.below.d.next = self.shifted.q.val() < self.least_9.val();
+        }
 
         // Saturate.
-        self.result.next = self.rounded.q.val().into();
-        if self.nine[3].q.val() {
-            if self.rounded.q.val() > self.greatest_9.val() {
-                self.result.next = self.greatest_9.val().into();
-            } else if self.rounded.q.val() < self.least_9.val() {
-                self.result.next = self.least_9.val().into();
+        self.result.next = self.rounded.q.val();
+        if self.above.q.val() {
+            self.result.next = self.most.val();
+            if self.nine[4].q.val() {
+                self.result.next = self.most_of_nine.val();
             }
-        } else {
-            if self.rounded.q.val() > self.greatest_16.val() {
-                self.result.next = self.greatest_16.val().into();
-            } else if self.rounded.q.val() < self.least_16.val() {
-                self.result.next = self.least_16.val().into();
+        }
+        if self.below.q.val() {
+            self.result.next = self.least.val();
+            if self.nine[4].q.val() {
+                self.result.next = self.least_of_nine.val();
             }
         }
     }

@@ -26,9 +26,9 @@
 //!
 //! | what | beats |
 //! |---|---|
-//! | a token, k ≤ 2 | max(E + 2, 13) |
-//! | a token, k > 2 | (k − 1) · max(E + 2, 13) |
-//! | a lone token, from its first word until `busy` is low, k ≤ 2 | 2E + 16 + k |
+//! | a token, k ≤ 2 | max(E + 2, 15) |
+//! | a token, k > 2 | (k − 1) · max(E + 2, 15) |
+//! | a lone token, from its first word until `busy` is low, k ≤ 2 | 2E + 18 + k |
 //! | `close` to the first offer | 3 |
 //! | between two offers | 1 |
 //! | `rewind` to the first visit | 1 |

@@ -1,13 +1,14 @@
 //! The scratchpad: all activations, in words of V values.
 //!
-//! One word a beat is read to be broadcast; that read is always granted. Rows
-//! (queries) are read besides: the memory is two banks, even and odd words,
-//! and a row read waits only while it wants the bank that the broadcast reads.
-//! Both walk through consecutive words, so it waits every other beat at most.
-//! One word a beat is written, always at once.
+//! One word a beat is read to be broadcast; that read is always granted, and
+//! stands in a register first. Rows (queries) are read besides: the memory is
+//! two banks, even and odd words, and a row read waits only while it wants the
+//! bank that the broadcast of the beat before reads. Both walk through consecutive
+//! words, so it waits every other beat at most. One word a beat is written, always at once.
 //!
-//! Latency one beat for both reads. A word that is read in the beat in which
-//! it is written is read as it was before.
+//! Latency one beat for row reads, two for broadcast reads, which see what is
+//! written in their own beat. A row that is read in the beat in which it is
+//! written is read as it was before.
 
 use crate::support::prelude::*;
 
@@ -15,7 +16,7 @@ use crate::support::prelude::*;
 pub struct Scratchpad<const WORD: usize, const A: usize, const B: usize> {
     pub clock: Signal<In, Clock>,
 
-    /// Broadcast read.
+    /// Broadcast read; the word comes two beats later.
     pub read: Signal<In, Bit>,
     pub read_address: Signal<In, Bits<A>>,
     pub read_data: Signal<Out, Bits<WORD>>,
@@ -32,6 +33,8 @@ pub struct Scratchpad<const WORD: usize, const A: usize, const B: usize> {
 
     even: Ram<WORD, B>,
     odd: Ram<WORD, B>,
+    reads: Register<Bit>,
+    reads_address: Register<Bits<A>>,
     read_odd: Register<Bit>,
     row_odd: Register<Bit>,
     row_granted: Signal<Local, Bit>,
@@ -55,6 +58,8 @@ impl<const WORD: usize, const A: usize, const B: usize> Scratchpad<WORD, A, B> {
             write_data: Default::default(),
             even: Ram::new(words / 2),
             odd: Ram::new(words / 2),
+            reads: Default::default(),
+            reads_address: Default::default(),
             read_odd: Default::default(),
             row_odd: Default::default(),
             row_granted: Default::default(),
@@ -65,27 +70,29 @@ impl<const WORD: usize, const A: usize, const B: usize> Scratchpad<WORD, A, B> {
 impl<const WORD: usize, const A: usize, const B: usize> Logic for Scratchpad<WORD, A, B> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, read_odd, row_odd);
+        dff_setup!(self, clock, reads, reads_address, read_odd, row_odd);
+        self.reads.d.next = self.read.val();
+        self.reads_address.d.next = self.read_address.val();
         self.even.clock.next = self.clock.val();
         self.odd.clock.next = self.clock.val();
 
-        self.row_ready.next =
-            !self.read.val() | (self.read_address.val().get_bit(0) != self.row_address.val().get_bit(0));
+        self.row_ready.next = !self.reads.q.val()
+            | (self.reads_address.q.val().get_bit(0) != self.row_address.val().get_bit(0));
         self.row_granted.next = self.row_valid.val() & self.row_ready.val();
-        self.even.read_enable.next = (self.read.val() & !self.read_address.val().get_bit(0))
+        self.even.read_enable.next = (self.reads.q.val() & !self.reads_address.q.val().get_bit(0))
             | (self.row_granted.val() & !self.row_address.val().get_bit(0));
-        self.odd.read_enable.next = (self.read.val() & self.read_address.val().get_bit(0))
+        self.odd.read_enable.next = (self.reads.q.val() & self.reads_address.q.val().get_bit(0))
             | (self.row_granted.val() & self.row_address.val().get_bit(0));
         self.even.read_address.next = self.row_address.val().get_bits::<B>(1);
-        if self.read.val() & !self.read_address.val().get_bit(0) {
-            self.even.read_address.next = self.read_address.val().get_bits::<B>(1);
+        if self.reads.q.val() & !self.reads_address.q.val().get_bit(0) {
+            self.even.read_address.next = self.reads_address.q.val().get_bits::<B>(1);
         }
         self.odd.read_address.next = self.row_address.val().get_bits::<B>(1);
-        if self.read.val() & self.read_address.val().get_bit(0) {
-            self.odd.read_address.next = self.read_address.val().get_bits::<B>(1);
+        if self.reads.q.val() & self.reads_address.q.val().get_bit(0) {
+            self.odd.read_address.next = self.reads_address.q.val().get_bits::<B>(1);
         }
-        if self.read.val() {
-            self.read_odd.d.next = self.read_address.val().get_bit(0);
+        if self.reads.q.val() {
+            self.read_odd.d.next = self.reads_address.q.val().get_bit(0);
         }
         if self.row_granted.val() {
             self.row_odd.d.next = self.row_address.val().get_bit(0);

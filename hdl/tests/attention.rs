@@ -170,6 +170,7 @@ impl Attention {
         for (index, word) in self.expected().chunks(self.vector).enumerate() {
             bench.set("read_address", (self.context + index) as u64);
             bench.tick();
+            bench.tick();
             let expected: Vec<i64> = word.iter().map(|&value| value.into()).collect();
             let got = bench.get_lanes("read_data", 16, self.vector);
             bench.expect("context word", index, got, expected);

@@ -347,6 +347,7 @@ fn the_descriptor_is_read_through() {
     bench.tick();
     bench.set("s_axi_arvalid", 0);
     bench.tick();
+    bench.tick();
     bench.eval();
     assert_eq!([bench.get("s_axi_rvalid"), bench.get("s_axi_rdata")], [1, 0xabc]);
 }

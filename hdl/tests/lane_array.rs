@@ -50,6 +50,8 @@ struct Run<'a> {
     layer: Layer,
     /// Words of a row.
     words: usize,
+    /// The broadcast word of the beat before.
+    broadcast: Option<Vec<i64>>,
     /// Results on their way: tag and values.
     expected: VecDeque<(u128, Vec<i64>)>,
     results: usize,
@@ -105,6 +107,9 @@ impl Run<'_> {
     /// One clock: nothing is offered unless the caller did so; results are compared.
     fn tick(&mut self) {
         self.bench.tick();
+        if let Some(word) = self.broadcast.take() {
+            self.bench.set_lanes("word", 16, &word);
+        }
         if self.bench.get("result_valid") == 1 {
             let Some((tag, expected)) = self.expected.pop_front() else {
                 panic!("a result in beat {} that nobody asked for", self.bench.beat)
@@ -197,11 +202,10 @@ impl Run<'_> {
                 }
                 self.tick();
                 let vector = self.arch.vector as usize;
-                let broadcast: Vec<i64> = match beat {
+                self.broadcast = Some(match beat {
                     true => token[word * vector..][..vector].iter().map(|&v| v.into()).collect(),
                     false => (0..vector).map(|_| self.bench.random.random_range(-32768..32768)).collect(),
-                };
-                self.bench.set_lanes("word", 16, &broadcast);
+                });
                 word += usize::from(beat);
             }
         }
@@ -283,7 +287,8 @@ fn check(arch: &ArchConfig, library: &Library) {
     for seed in seeds() {
         let layer = Layer { shift: 1, bias_shift: 0, nine_bits: false, logit_multiplier: 0, logit_shift: 1 };
         let bench = Bench::new(library, seed);
-        let mut run = Run { arch, bench, layer, words: 1, expected: VecDeque::new(), results: 0 };
+        let mut run =
+            Run { arch, bench, layer, words: 1, broadcast: None, expected: VecDeque::new(), results: 0 };
         for _ in 0..6 {
             run.start();
             run.groups(5);

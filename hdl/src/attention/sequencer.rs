@@ -118,8 +118,15 @@ pub struct Sequencer<const L: usize, const A: usize, const K: usize> {
     issue: Signal<Local, Bit>,
     next_word: Signal<Local, Bits<20>>,
     next_outer: Signal<Local, Bits<13>>,
+    after_next_word: Signal<Local, Bits<20>>,
+    after_next_outer: Signal<Local, Bits<13>>,
     last_word: Signal<Local, Bit>,
     last_outer: Signal<Local, Bit>,
+    /// Whether `word` and `outer` are the last of scores, of contexts.
+    last_key_word: Register<Bit>,
+    last_value_word: Register<Bit>,
+    last_key: Register<Bit>,
+    last_channel: Register<Bit>,
     word_full: Signal<Local, Bit>,
     phase_ends: Signal<Local, Bit>,
     scores_can_start: Signal<Local, Bit>,
@@ -213,8 +220,14 @@ impl<const L: usize, const A: usize, const K: usize> Sequencer<L, A, K> {
             issue: Default::default(),
             next_word: Default::default(),
             next_outer: Default::default(),
+            after_next_word: Default::default(),
+            after_next_outer: Default::default(),
             last_word: Default::default(),
             last_outer: Default::default(),
+            last_key_word: Default::default(),
+            last_value_word: Default::default(),
+            last_key: Default::default(),
+            last_channel: Default::default(),
             word_full: Default::default(),
             phase_ends: Default::default(),
             scores_can_start: Default::default(),
@@ -249,7 +262,11 @@ impl<const L: usize, const A: usize, const K: usize> Logic for Sequencer<L, A, K
             value_head,
             element,
             context_word,
-            on_their_way
+            on_their_way,
+            last_key_word,
+            last_value_word,
+            last_key,
+            last_channel
         );
         self.loader.clock.next = self.clock.val();
         self.loader.reset.next = self.reset.val();
@@ -309,12 +326,14 @@ impl<const L: usize, const A: usize, const K: usize> Logic for Sequencer<L, A, K
         // Beats.
         self.next_word.next = self.word.q.val() + 1;
         self.next_outer.next = self.outer.q.val() + 1;
-        self.last_word.next = self.next_word.val() == self.head_words.val();
-        self.last_outer.next = self.next_outer.val() == self.tokens.val();
+        self.after_next_word.next = self.word.q.val() + 2;
+        self.after_next_outer.next = self.outer.q.val() + 2;
+        self.last_word.next = self.last_key_word.q.val();
+        self.last_outer.next = self.last_key.q.val();
         self.issue.next = self.phase.q.val() == Phase::Scores;
         if self.phase.q.val() == Phase::Contexts {
-            self.last_word.next = self.next_word.val() == self.value_words.val();
-            self.last_outer.next = self.next_outer.val() == self.head_channels.val();
+            self.last_word.next = self.last_value_word.q.val();
+            self.last_outer.next = self.last_channel.q.val();
             self.issue.next = !self.last_word.val() | (self.on_their_way.q.val() != self.depth.val());
         }
         self.word_full.next = self.element.q.val() == self.last_element.val();
@@ -336,7 +355,23 @@ impl<const L: usize, const A: usize, const K: usize> Logic for Sequencer<L, A, K
                 }
             }
         }
+        self.last_key_word.d.next = self.next_word.val() == self.head_words.val();
+        self.last_value_word.d.next = self.next_word.val() == self.value_words.val();
+        self.last_key.d.next = self.next_outer.val() == self.tokens.val();
+        self.last_channel.d.next = self.next_outer.val() == self.head_channels.val();
+        if self.issue.val() {
+            self.last_key_word.d.next = self.after_next_word.val() == self.head_words.val();
+            self.last_value_word.d.next = self.after_next_word.val() == self.value_words.val();
+            if self.last_word.val() {
+                self.last_key_word.d.next = self.head_words.val() == 1;
+                self.last_value_word.d.next = self.value_words.val() == 1;
+                self.last_key.d.next = self.after_next_outer.val() == self.tokens.val();
+                self.last_channel.d.next = self.after_next_outer.val() == self.head_channels.val();
+            }
+        }
         if self.phase_ends.val() {
+            self.last_key.d.next = self.tokens.val() == 1;
+            self.last_channel.d.next = self.head_channels.val() == 1;
             self.outer.d.next = 0.into();
             self.offset.d.next = 0.into();
             self.element.d.next = 0.into();

@@ -7,7 +7,7 @@ use crate::support::prelude::*;
 ///
 /// `write` is high for one beat, one beat after the later of address and data
 /// was accepted if the confirmation before was taken. A word that is read is
-/// sampled the beat after its address was accepted, and answered the beat after that.
+/// looked up the beat after its address was accepted, and answered two beats after that.
 /// Every ready signal comes from a register.
 #[derive(LogicBlock)]
 pub struct Lite {
@@ -38,7 +38,7 @@ pub struct Lite {
     pub write_data: Signal<Out, Bits<32>>,
     /// Ones in the bytes that are written.
     pub write_mask: Signal<Out, Bits<32>>,
-    /// The word that is read, and its value in the same beat.
+    /// The word that is read, and its value a beat later.
     pub read_word: Signal<Out, Bits<10>>,
     pub read_data: Signal<In, Bits<32>>,
 
@@ -49,6 +49,7 @@ pub struct Lite {
     strobe: Register<Bits<4>>,
     confirms: Register<Bit>,
     read_held: Register<Bit>,
+    read_looked_up: Register<Bit>,
     read_address: Register<Bits<10>>,
     answers: Register<Bit>,
     answer: Register<Bits<32>>,
@@ -91,6 +92,7 @@ impl Default for Lite {
             strobe: Default::default(),
             confirms: Default::default(),
             read_held: Default::default(),
+            read_looked_up: Default::default(),
             read_address: Default::default(),
             answers: Default::default(),
             answer: Default::default(),
@@ -104,7 +106,7 @@ impl Logic for Lite {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, address_held, address, data_held, data, strobe, confirms);
-        dff_setup!(self, clock, read_held, read_address, answers, answer);
+        dff_setup!(self, clock, read_held, read_looked_up, read_address, answers, answer);
 
         // Writes.
         self.awready.next = !self.address_held.q.val();
@@ -152,8 +154,10 @@ impl Logic for Lite {
         if self.rready.val() {
             self.answers.d.next = false;
         }
-        if self.read_held.q.val() & !self.answers.q.val() {
+        self.read_looked_up.d.next = self.read_held.q.val();
+        if self.read_held.q.val() & self.read_looked_up.q.val() & !self.answers.q.val() {
             self.read_held.d.next = false;
+            self.read_looked_up.d.next = false;
             self.answers.d.next = true;
             self.answer.d.next = self.read_data.val();
         }
@@ -163,6 +167,7 @@ impl Logic for Lite {
             self.data_held.d.next = false;
             self.confirms.d.next = false;
             self.read_held.d.next = false;
+            self.read_looked_up.d.next = false;
             self.answers.d.next = false;
         }
     }

@@ -18,7 +18,7 @@ use crate::scratchpad::Scratchpad;
 use crate::support::prelude::*;
 
 /// Beats from a beat to the use of its layer's scales in the lanes.
-const SCALES: usize = 4;
+const SCALES: usize = 6;
 
 /// P lanes of V = P = 2^L multipliers; `A` bits of a row address of attention, `R` of the lanes' rows, `K` of a
 /// score address, `N` of the scratchpad, `B` of half of it, `M` of the residual memory, `NORM` of a
@@ -120,7 +120,8 @@ pub struct Compute<
     scratchpad: Scratchpad<WORD, N, B>,
     residual: Ram<WORD, M>,
 
-    flushed: Signal<Local, Bit>,
+    flushed: Register<Bit>,
+    taken: Register<Bit>,
     settled: Signal<Local, Bit>,
     /// Words that the layer which a route follows has written.
     gate_words: Register<Bits<20>>,
@@ -191,7 +192,7 @@ impl<
             write_address, write_bytes, write_word_valid, write_word_ready, write_word_data, write_busy,
             write_error, scratchpad_write, scratchpad_address, scratchpad_data, residual_write, residual_address,
             residual_data, loads, loads_queued, jobs, dispatch, loader, matrix, norm, copy, attention, drain,
-            epilogue, flushed, settled, gate_words, shift, bias_shift, nine_bits;
+            epilogue, flushed, taken, settled, gate_words, shift, bias_shift, nine_bits;
             fetch: Fetch::new(arch),
             route: Route::new(arch.queue_nodes as usize),
             lanes: LaneArray::new(4 * arch.bank_words as usize),
@@ -251,7 +252,7 @@ impl<
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, loads_queued, gate_words);
+        dff_setup!(self, clock, loads_queued, gate_words, flushed, taken);
         self.fetch.clock.next = self.clock.val();
         self.loads.clock.next = self.clock.val();
         self.jobs.clock.next = self.clock.val();
@@ -270,21 +271,21 @@ impl<
         self.shift.clock.next = self.clock.val();
         self.bias_shift.clock.next = self.clock.val();
         self.nine_bits.clock.next = self.clock.val();
-        self.flushed.next = self.reset.val() | self.dispatch.flush.val();
-        self.flush.next = self.dispatch.flush.val();
-        self.fetch.reset.next = self.flushed.val();
-        self.loads.reset.next = self.flushed.val();
-        self.jobs.reset.next = self.flushed.val();
+        self.flushed.d.next = self.reset.val() | self.dispatch.flush.val();
+        self.flush.next = self.flushed.q.val();
+        self.fetch.reset.next = self.flushed.q.val();
+        self.loads.reset.next = self.flushed.q.val();
+        self.jobs.reset.next = self.flushed.q.val();
         self.dispatch.reset.next = self.reset.val();
-        self.loader.reset.next = self.flushed.val();
-        self.matrix.reset.next = self.flushed.val();
-        self.norm.reset.next = self.flushed.val();
-        self.route.reset.next = self.flushed.val();
-        self.copy.reset.next = self.flushed.val();
-        self.attention.reset.next = self.flushed.val();
-        self.lanes.reset.next = self.flushed.val();
-        self.drain.reset.next = self.flushed.val();
-        self.epilogue.reset.next = self.flushed.val();
+        self.loader.reset.next = self.flushed.q.val();
+        self.matrix.reset.next = self.flushed.q.val();
+        self.norm.reset.next = self.flushed.q.val();
+        self.route.reset.next = self.flushed.q.val();
+        self.copy.reset.next = self.flushed.q.val();
+        self.attention.reset.next = self.flushed.q.val();
+        self.lanes.reset.next = self.flushed.q.val();
+        self.drain.reset.next = self.flushed.q.val();
+        self.epilogue.reset.next = self.flushed.q.val();
 
         // Fetch: descriptors, reads, and what is read.
         self.fetch.start.next = self.dispatch.launch.val();
@@ -394,7 +395,8 @@ impl<
         self.matrix.visit_token.next = self.route.visit_token.val();
         self.matrix.visit_score.next = self.route.visit_score.val();
         self.matrix.visit_last.next = self.route.visit_last.val();
-        self.matrix.drain_taken.next = self.drain.taken.val() & !self.attention.active.val();
+        self.taken.d.next = self.drain.taken.val();
+        self.matrix.drain_taken.next = self.taken.q.val() & !self.attention.active.val();
 
         // Norm engine.
         self.norm.start.next = self.dispatch.start_norm.val();
@@ -438,7 +440,7 @@ impl<
         self.attention.result_valid.next = self.lanes.result_valid.val();
         self.attention.result_tag.next = self.lanes.result_tag.val().get_bits::<48>(0);
         self.attention.results.next = self.lanes.results.val();
-        self.attention.drain_taken.next = self.drain.taken.val();
+        self.attention.drain_taken.next = self.taken.q.val();
         self.attention.drain_busy.next = self.drain.busy.val() | !self.epilogue.idle.val();
 
         // Lanes: rows and parameters.
@@ -584,7 +586,8 @@ impl<
         self.residual.write_address.next = self.residual_address.val().get_bits::<M>(0);
         self.residual.write_data.next = self.residual_data.val();
 
-        if self.flushed.val() {
+        if self.flushed.q.val() {
+            self.taken.d.next = false;
             self.loads_queued.d.next = 0.into();
         }
     }

@@ -11,6 +11,16 @@
 //!
 //! The job after such a one waits until what was followed is complete, so that
 //! the rules of legal programs (`edge_moe_isa::check`) hold for it as before.
+//!
+//! What engines report and what a job is stand in registers before anything is
+//! decided on them, and so does the decision:
+//!
+//! | beat | what |
+//! |---:|---|
+//! | 0 | the job is offered, or an engine becomes idle |
+//! | 1 | both known here: the job may start |
+//! | 2 | its start |
+//! | 4 | the next one may: by now it is known that the engine of this one works |
 
 use edge_moe_isa::descriptor::Destination;
 use edge_moe_isa::registers::{Activity, ErrorCode};
@@ -81,7 +91,7 @@ pub struct Dispatch<const L: usize> {
     pub wait_visit: Signal<In, Bit>,
     pub norm_wait_rows: Signal<In, Bit>,
 
-    /// Engines, queues and streams forget everything.
+    /// Engines, queues and streams forget everything in the next beat.
     pub flush: Signal<Out, Bit>,
     /// The program begins: first descriptor.
     pub launch: Signal<Out, Bit>,
@@ -113,8 +123,48 @@ pub struct Dispatch<const L: usize> {
     groups: DivideUp<L>,
     logit_words: DivideUp<L>,
 
+    // What engines reported a beat ago.
+    matrix_works: Register<Bit>,
+    attention_works: Register<Bit>,
+    norm_works: Register<Bit>,
+    route_works: Register<Bit>,
+    router_works: Register<Bit>,
+    copy_works: Register<Bit>,
+    writer_works: Register<Bit>,
+    all_settled: Register<Bit>,
+    memory_rests: Register<Bit>,
+    moved: Register<Bit>,
+    faults: [Register<Bit>; 4],
+    lanes_beat: Register<Bit>,
+    waits: [Register<Bit>; 5],
+
+    // What was read from the job a beat ago.
+    decoded: Register<Bit>,
+    is: [Register<Bit>; 7],
+    waits_for_all: Register<Bit>,
+    is_wrong: Register<Bit>,
+    has_error: Register<Bit>,
+    may_follow_norm: Register<Bit>,
+    may_follow_gate: Register<Bit>,
+    may_be_followed: Register<Bit>,
+
+    // The start.
+    starting: Register<Bit>,
+    started: Register<Bit>,
+    starts_matrix: Register<Bit>,
+    starts_attention: Register<Bit>,
+    starts_norm: Register<Bit>,
+    starts_route: Register<Bit>,
+    starts_copy: Register<Bit>,
+    /// It follows the norm, the gate; it starts alone, or behind a norm.
+    behind_norm: Register<Bit>,
+    behind_gate: Register<Bit>,
+    in_order: Register<Bit>,
+
     running_state: Register<Bit>,
     flushing: Register<Bit>,
+    /// The beat after: engines, queues and streams forget.
+    cleared: Register<Bit>,
     beginning: Register<Bit>,
     queued: Register<Bits<4>>,
     started_index: Register<Bits<12>>,
@@ -122,6 +172,7 @@ pub struct Dispatch<const L: usize> {
     ending: Register<Bit>,
     routed: Register<Bit>,
     idle_cycles: Register<Bits<32>>,
+    timed_out: Register<Bit>,
     following_norm: Register<Bit>,
     following_gate: Register<Bit>,
     /// The job before was a norm, with this output; or a layer of one row group into the
@@ -182,8 +233,8 @@ impl<const L: usize> Default for Dispatch<L> {
             follow_norm, follow_gate, gate_starts, matrix_busy, attention_busy, norm_busy, route_busy,
             router_pending, copy_busy, writer_busy, settled, memory_quiet, fetch_fault, read_error, write_error,
             overflow, progress, beat, wait_rows, wait_input, wait_room, wait_visit, norm_wait_rows, flush, launch,
-            running, finished, failed, error, descriptor, activity, step_done, groups, logit_words, running_state,
-            flushing, beginning, queued, started_index, unsettled, ending, routed, idle_cycles, following_norm,
+            running, finished, failed, error, descriptor, activity, step_done, matrix_works, attention_works, norm_works, route_works, router_works, copy_works, writer_works, all_settled, memory_rests, moved, faults, lanes_beat, waits, decoded, is, waits_for_all, is_wrong, has_error, may_follow_norm, may_follow_gate, may_be_followed, starting, started, starts_matrix, starts_attention, starts_norm, starts_route, starts_copy, behind_norm, behind_gate, in_order, groups, logit_words, running_state,
+            flushing, cleared, beginning, queued, started_index, unsettled, ending, routed, idle_cycles, timed_out, following_norm,
             following_gate, after_norm, after_gate, written_address, written_tokens, written_channels, head, wrong,
             is_end, is_linear, is_norm, is_attention, is_route, is_experts, is_copy, others_idle, idle, free,
             follows_norm, follows_gate, may, go, fail, code;
@@ -229,7 +280,69 @@ impl<const L: usize> Default for Dispatch<L> {
 impl<const L: usize> Logic for Dispatch<L> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, running_state, flushing, beginning, queued, started_index, unsettled, ending);
+        dff_setup!(
+            self,
+            clock,
+            running_state,
+            flushing,
+            cleared,
+            beginning,
+            queued,
+            started_index,
+            unsettled,
+            ending
+        );
+        dff_setup!(
+            self,
+            clock,
+            matrix_works,
+            attention_works,
+            norm_works,
+            route_works,
+            router_works,
+            copy_works
+        );
+        dff_setup!(
+            self,
+            clock,
+            writer_works,
+            all_settled,
+            memory_rests,
+            moved,
+            lanes_beat,
+            decoded,
+            waits_for_all
+        );
+        dff_setup!(
+            self,
+            clock,
+            is_wrong,
+            has_error,
+            may_follow_norm,
+            may_follow_gate,
+            may_be_followed,
+            starting
+        );
+        dff_setup!(
+            self,
+            clock,
+            started,
+            starts_matrix,
+            starts_attention,
+            starts_norm,
+            starts_route,
+            starts_copy
+        );
+        dff_setup!(self, clock, behind_norm, behind_gate, in_order, timed_out);
+        for i in 0..4 {
+            self.faults[i].clock.next = self.clock.val();
+        }
+        for i in 0..5 {
+            self.waits[i].clock.next = self.clock.val();
+        }
+        for i in 0..7 {
+            self.is[i].clock.next = self.clock.val();
+        }
         dff_setup!(self, clock, routed, idle_cycles, following_norm, following_gate, after_norm, after_gate);
         dff_setup!(self, clock, written_address, written_tokens, written_channels);
         self.opcode.bus.next = self.job.val();
@@ -250,72 +363,113 @@ impl<const L: usize> Logic for Dispatch<L> {
         self.linear_tokens.bus.next = self.job.val();
         self.groups.x.next = self.linear_outputs.bits.val();
         self.logit_words.x.next = self.route_experts.bits.val();
-        self.is_end.next = self.opcode.bits.val() == 0;
-        self.is_linear.next = self.opcode.bits.val() == 1;
-        self.is_norm.next = self.opcode.bits.val() == 2;
-        self.is_attention.next = self.opcode.bits.val() == 3;
-        self.is_route.next = self.opcode.bits.val() == 4;
-        self.is_experts.next = self.opcode.bits.val() == 5;
-        self.is_copy.next = self.opcode.bits.val() == 6;
+        // What engines report.
+        self.matrix_works.d.next = self.matrix_busy.val();
+        self.attention_works.d.next = self.attention_busy.val();
+        self.norm_works.d.next = self.norm_busy.val();
+        self.route_works.d.next = self.route_busy.val();
+        self.router_works.d.next = self.router_pending.val();
+        self.copy_works.d.next = self.copy_busy.val();
+        self.writer_works.d.next = self.writer_busy.val();
+        self.all_settled.d.next = self.settled.val();
+        self.memory_rests.d.next = self.memory_quiet.val();
+        self.moved.d.next = self.progress.val();
+        self.faults[0].d.next = self.overflow.val();
+        self.faults[1].d.next = self.fetch_fault.val();
+        self.faults[2].d.next = self.write_error.val();
+        self.faults[3].d.next = self.read_error.val();
+        self.lanes_beat.d.next = self.beat.val();
+        self.waits[0].d.next = self.wait_rows.val();
+        self.waits[1].d.next = self.wait_input.val();
+        self.waits[2].d.next = self.wait_visit.val();
+        self.waits[3].d.next = self.wait_room.val();
+        self.waits[4].d.next = self.norm_wait_rows.val();
 
-        // Who is idle, and whether the engine of the next job is free.
-        self.others_idle.next = !self.matrix_busy.val()
-            & !self.attention_busy.val()
-            & !self.route_busy.val()
-            & !self.router_pending.val()
-            & !self.copy_busy.val()
-            & !self.writer_busy.val()
-            & self.settled.val();
-        self.idle.next = self.others_idle.val() & !self.norm_busy.val();
-        self.free.next = false;
-        if self.is_linear.val() {
-            self.free.next = !self.matrix_busy.val() & !self.attention_busy.val();
-        }
-        if self.is_experts.val() {
-            self.free.next = !self.matrix_busy.val() & !self.attention_busy.val() & !self.route_busy.val();
-        }
-        if self.is_attention.val() {
-            self.free.next = !self.matrix_busy.val() & !self.attention_busy.val() & self.settled.val();
-        }
-        if self.is_norm.val() {
-            self.free.next = !self.norm_busy.val();
-        }
-        if self.is_route.val() {
-            self.free.next = !self.route_busy.val() & !self.router_pending.val();
-        }
-        if self.is_copy.val() {
-            self.free.next = !self.copy_busy.val() & !self.writer_busy.val();
-        }
-
-        // Whether it follows the job before word by word.
-        self.follows_norm.next = self.is_linear.val()
+        // The job: what it is, and whether it is like one that may follow, or be followed, word by word.
+        self.decoded.d.next = self.job_valid.val() & !self.starting.q.val();
+        self.is[0].d.next = self.opcode.bits.val() == 0;
+        self.is[1].d.next = self.opcode.bits.val() == 1;
+        self.is[2].d.next = self.opcode.bits.val() == 2;
+        self.is[3].d.next = self.opcode.bits.val() == 3;
+        self.is[4].d.next = self.opcode.bits.val() == 4;
+        self.is[5].d.next = self.opcode.bits.val() == 5;
+        self.is[6].d.next = self.opcode.bits.val() == 6;
+        self.is_end.next = self.is[0].q.val();
+        self.is_linear.next = self.is[1].q.val();
+        self.is_norm.next = self.is[2].q.val();
+        self.is_attention.next = self.is[3].q.val();
+        self.is_route.next = self.is[4].q.val();
+        self.is_experts.next = self.is[5].q.val();
+        self.is_copy.next = self.is[6].q.val();
+        self.waits_for_all.d.next = self.wait_flag.bits.val().any();
+        self.has_error.d.next = self.job_error.bits.val().any();
+        self.is_wrong.d.next = self.job_error.bits.val().any() | (self.is[5].d.val() & !self.routed.q.val());
+        self.may_follow_norm.d.next = self.is[1].d.val()
             & self.after_norm.q.val()
-            & self.norm_busy.val()
-            & self.others_idle.val()
             & (self.linear_destination.bits.val() != self.to_residual.val())
             & (self.linear_input.bits.val() == self.written_address.q.val())
             & (self.linear_tokens.bits.val() == self.written_tokens.q.val())
             & (self.linear_inputs.bits.val() == self.written_channels.q.val());
-        self.follows_gate.next = self.is_route.val()
+        self.may_follow_gate.d.next = self.is[4].d.val()
             & self.after_gate.q.val()
-            & !self.attention_busy.val()
-            & !self.route_busy.val()
-            & !self.router_pending.val()
-            & !self.copy_busy.val()
-            & !self.writer_busy.val()
             & (self.logit_words.y.val() == 1)
             & (self.route_logits.bits.val() == self.written_address.q.val())
             & (bit_cast::<20, 16>(self.route_tokens.bits.val()) == self.written_tokens.q.val());
+        self.may_be_followed.d.next = self.is[1].d.val()
+            & (self.linear_destination.bits.val() == self.to_tokens.val())
+            & (self.groups.y.val() == 1);
+
+        // Who is idle, and whether the engine of the next job is free.
+        self.others_idle.next = !self.matrix_works.q.val()
+            & !self.attention_works.q.val()
+            & !self.route_works.q.val()
+            & !self.router_works.q.val()
+            & !self.copy_works.q.val()
+            & !self.writer_works.q.val()
+            & self.all_settled.q.val();
+        self.idle.next = self.others_idle.val() & !self.norm_works.q.val();
+        self.free.next = false;
+        if self.is_linear.val() {
+            self.free.next = !self.matrix_works.q.val() & !self.attention_works.q.val();
+        }
+        if self.is_experts.val() {
+            self.free.next =
+                !self.matrix_works.q.val() & !self.attention_works.q.val() & !self.route_works.q.val();
+        }
+        if self.is_attention.val() {
+            self.free.next =
+                !self.matrix_works.q.val() & !self.attention_works.q.val() & self.all_settled.q.val();
+        }
+        if self.is_norm.val() {
+            self.free.next = !self.norm_works.q.val();
+        }
+        if self.is_route.val() {
+            self.free.next = !self.route_works.q.val() & !self.router_works.q.val();
+        }
+        if self.is_copy.val() {
+            self.free.next = !self.copy_works.q.val() & !self.writer_works.q.val();
+        }
+
+        // Whether it follows the job before word by word.
+        self.follows_norm.next =
+            self.may_follow_norm.q.val() & self.norm_works.q.val() & self.others_idle.val();
+        self.follows_gate.next = self.may_follow_gate.q.val()
+            & !self.attention_works.q.val()
+            & !self.route_works.q.val()
+            & !self.router_works.q.val()
+            & !self.copy_works.q.val()
+            & !self.writer_works.q.val();
 
         // Whether the next job may start.
         self.head.next = self.running_state.q.val()
             & !self.flushing.q.val()
-            & self.job_valid.val()
+            & self.decoded.q.val()
+            & !self.starting.q.val()
             & !self.ending.q.val()
             & !(self.serialise.val() & self.unsettled.q.val());
-        self.wrong.next = self.job_error.bits.val().any() | (self.is_experts.val() & !self.routed.q.val());
+        self.wrong.next = self.is_wrong.q.val();
         self.may.next = self.free.val() & !self.following_norm.q.val() & !self.following_gate.q.val();
-        if self.wait_flag.bits.val().any() {
+        if self.waits_for_all.q.val() {
             self.may.next = self.idle.val()
                 | self.follows_norm.val()
                 | (self.follows_gate.val() & !self.following_gate.q.val());
@@ -324,35 +478,42 @@ impl<const L: usize> Logic for Dispatch<L> {
             self.may.next = self.idle.val();
         }
         if self.is_end.val() {
-            self.may.next = self.idle.val() & self.memory_quiet.val();
+            self.may.next = self.idle.val() & self.memory_rests.q.val();
         }
         self.go.next = self.head.val() & self.may.val() & !self.wrong.val();
-        self.job_ready.next = self.go.val();
-        self.start_matrix.next = self.go.val() & (self.is_linear.val() | self.is_experts.val());
-        self.start_attention.next = self.go.val() & self.is_attention.val();
-        self.start_norm.next = self.go.val() & self.is_norm.val();
-        self.start_route.next = self.go.val() & self.is_route.val();
-        self.start_copy.next = self.go.val() & self.is_copy.val();
-        self.close_queues.next = self.go.val() & self.is_experts.val();
-        self.gate_starts.next = self.go.val() & self.is_linear.val();
+        self.starting.d.next = self.go.val();
+        self.started.d.next = self.starting.q.val();
+        self.starts_matrix.d.next = self.go.val() & (self.is_linear.val() | self.is_experts.val());
+        self.starts_attention.d.next = self.go.val() & self.is_attention.val();
+        self.starts_norm.d.next = self.go.val() & self.is_norm.val();
+        self.starts_route.d.next = self.go.val() & self.is_route.val();
+        self.starts_copy.d.next = self.go.val() & self.is_copy.val();
+        self.behind_norm.d.next = self.follows_norm.val();
+        self.behind_gate.d.next = self.follows_gate.val() & !self.idle.val();
+        self.in_order.d.next = self.idle.val() | self.follows_norm.val();
+        self.job_ready.next = self.starting.q.val();
+        self.start_matrix.next = self.starts_matrix.q.val();
+        self.start_attention.next = self.starts_attention.q.val();
+        self.start_norm.next = self.starts_norm.q.val();
+        self.start_route.next = self.starts_route.q.val();
+        self.start_copy.next = self.starts_copy.q.val();
+        self.close_queues.next = self.starting.q.val() & self.is_experts.val();
+        self.gate_starts.next = self.starting.q.val() & self.is_linear.val();
         self.follow_norm.next = self.following_norm.q.val();
         self.follow_gate.next = self.following_gate.q.val();
 
         // What is known of it for the next one.
-        if !self.norm_busy.val() {
+        if !self.norm_works.q.val() {
             self.following_norm.d.next = false;
         }
-        if !self.matrix_busy.val() & self.settled.val() {
+        if !self.matrix_works.q.val() & self.all_settled.q.val() {
             self.following_gate.d.next = false;
         }
-        if self.go.val() {
+        if self.starting.q.val() {
             self.started_index.d.next = self.index.bits.val();
             self.unsettled.d.next = true;
             self.after_norm.d.next = self.is_norm.val();
-            self.after_gate.d.next = self.is_linear.val()
-                & (self.idle.val() | self.follows_norm.val())
-                & (self.linear_destination.bits.val() == self.to_tokens.val())
-                & (self.groups.y.val() == 1);
+            self.after_gate.d.next = self.may_be_followed.q.val() & self.in_order.q.val();
             self.written_address.d.next = self.linear_output.bits.val();
             self.written_tokens.d.next = self.linear_tokens.bits.val();
             if self.is_norm.val() {
@@ -360,25 +521,25 @@ impl<const L: usize> Logic for Dispatch<L> {
                 self.written_tokens.d.next = bit_cast::<20, 16>(self.norm_tokens.bits.val());
                 self.written_channels.d.next = self.norm_channels.bits.val();
             }
-            if self.follows_norm.val() & self.norm_busy.val() {
+            if self.behind_norm.q.val() {
                 self.following_norm.d.next = true;
             }
             if self.is_route.val() {
                 self.routed.d.next = true;
-                if self.follows_gate.val() & !self.idle.val() {
+                if self.behind_gate.q.val() {
                     self.following_gate.d.next = true;
                 }
             }
             if self.is_experts.val() {
                 self.routed.d.next = false;
             }
-            if self.is_end.val() {
-                self.ending.d.next = true;
-            }
         }
-        if self.handed_over.val() & !self.go.val() {
+        if self.started.q.val() & self.is_end.val() {
+            self.ending.d.next = true;
+        }
+        if self.handed_over.val() & !self.starting.q.val() {
             self.queued.d.next = self.queued.q.val() + 1;
-        } else if self.go.val() & !self.handed_over.val() {
+        } else if self.starting.q.val() & !self.handed_over.val() {
             self.queued.d.next = self.queued.q.val() - 1;
         }
         self.queue_ready.next = self.queued.q.val() != self.queue.val();
@@ -386,8 +547,11 @@ impl<const L: usize> Logic for Dispatch<L> {
         self.last_job_left.next = self.queued.q.val() == self.one.val();
 
         // A step, and the end.
-        self.step_done.next =
-            self.running_state.q.val() & self.serialise.val() & self.unsettled.q.val() & self.idle.val();
+        self.step_done.next = self.running_state.q.val()
+            & self.serialise.val()
+            & self.unsettled.q.val()
+            & !self.started.q.val()
+            & self.idle.val();
         if self.step_done.val() {
             self.unsettled.d.next = false;
         }
@@ -395,35 +559,36 @@ impl<const L: usize> Logic for Dispatch<L> {
 
         // What goes wrong.
         self.idle_cycles.d.next = self.idle_cycles.q.val() + 1;
-        if self.progress.val() | self.go.val() | !self.running_state.q.val() {
+        if self.moved.q.val() | self.starting.q.val() | !self.running_state.q.val() {
             self.idle_cycles.d.next = 0.into();
         }
+        self.timed_out.d.next = self.idle_cycles.q.val() == self.timeout.val();
         self.fail.next = false;
         self.code.next = self.job_error.bits.val();
         if self.head.val() & self.wrong.val() & self.may.val() {
             self.fail.next = true;
             self.started_index.d.next = self.index.bits.val();
-            if !self.job_error.bits.val().any() {
+            if !self.has_error.q.val() {
                 self.code.next = self.code_queues.val();
             }
         }
-        if self.idle_cycles.q.val() == self.timeout.val() {
+        if self.timed_out.q.val() {
             self.fail.next = true;
             self.code.next = self.code_timeout.val();
         }
-        if self.overflow.val() {
+        if self.faults[0].q.val() {
             self.fail.next = true;
             self.code.next = self.code_queues.val();
         }
-        if self.fetch_fault.val() {
+        if self.faults[1].q.val() {
             self.fail.next = true;
             self.code.next = self.code_read_window.val();
         }
-        if self.write_error.val() {
+        if self.faults[2].q.val() {
             self.fail.next = true;
             self.code.next = self.code_write_response.val();
         }
-        if self.read_error.val() {
+        if self.faults[3].q.val() {
             self.fail.next = true;
             self.code.next = self.code_read_response.val();
         }
@@ -442,33 +607,33 @@ impl<const L: usize> Logic for Dispatch<L> {
             self.descriptor.next = self.index.bits.val();
         }
 
-        // What the lanes do.
+        // What the lanes did a beat ago.
         self.activity.next = self.now_fetch.val();
-        if self.beat.val() {
+        if self.lanes_beat.q.val() {
             self.activity.next = self.now_beat.val();
-        } else if self.attention_busy.val() {
+        } else if self.attention_works.q.val() {
             self.activity.next = self.now_attention.val();
-        } else if self.matrix_busy.val() {
+        } else if self.matrix_works.q.val() {
             self.activity.next = self.now_settle.val();
-            if self.wait_rows.val() {
+            if self.waits[0].q.val() {
                 self.activity.next = self.now_rows.val();
-            } else if self.wait_input.val() {
+            } else if self.waits[1].q.val() {
                 self.activity.next = self.now_norm.val();
-            } else if self.wait_visit.val() {
+            } else if self.waits[2].q.val() {
                 self.activity.next = self.now_route.val();
-            } else if self.wait_room.val() {
+            } else if self.waits[3].q.val() {
                 self.activity.next = self.now_results.val();
             }
-        } else if self.copy_busy.val() | self.writer_busy.val() {
+        } else if self.copy_works.q.val() | self.writer_works.q.val() {
             self.activity.next = self.now_copy.val();
-        } else if self.norm_busy.val() {
+        } else if self.norm_works.q.val() {
             self.activity.next = self.now_norm.val();
-            if self.norm_wait_rows.val() {
+            if self.waits[4].q.val() {
                 self.activity.next = self.now_rows.val();
             }
-        } else if self.route_busy.val() | self.router_pending.val() {
+        } else if self.route_works.q.val() | self.router_works.q.val() {
             self.activity.next = self.now_route.val();
-        } else if !self.settled.val() {
+        } else if !self.all_settled.q.val() {
             self.activity.next = self.now_settle.val();
         }
 
@@ -476,7 +641,8 @@ impl<const L: usize> Logic for Dispatch<L> {
         self.flush.next = self.flushing.q.val();
         self.launch.next = self.beginning.q.val();
         self.flushing.d.next = self.start.val() | self.fail.val();
-        self.beginning.d.next = self.flushing.q.val() & self.running_state.q.val();
+        self.cleared.d.next = self.flushing.q.val();
+        self.beginning.d.next = self.cleared.q.val() & self.running_state.q.val();
         if self.fail.val() | self.ending.q.val() {
             self.running_state.d.next = false;
             self.ending.d.next = false;
@@ -485,7 +651,8 @@ impl<const L: usize> Logic for Dispatch<L> {
             self.running_state.d.next = true;
             self.started_index.d.next = 0.into();
         }
-        if self.start.val() | self.flushing.q.val() {
+        if self.start.val() | self.flushing.q.val() | self.cleared.q.val() {
+            self.decoded.d.next = false;
             self.queued.d.next = 0.into();
             self.unsettled.d.next = false;
             self.ending.d.next = false;
@@ -496,9 +663,20 @@ impl<const L: usize> Logic for Dispatch<L> {
             self.after_norm.d.next = false;
             self.after_gate.d.next = false;
         }
+        if self.fail.val() | self.flushing.q.val() | self.cleared.q.val() | self.reset.val() {
+            self.starting.d.next = false;
+            self.starts_matrix.d.next = false;
+            self.starts_attention.d.next = false;
+            self.starts_norm.d.next = false;
+            self.starts_route.d.next = false;
+            self.starts_copy.d.next = false;
+        }
         if self.reset.val() {
+            self.decoded.d.next = false;
+            self.started.d.next = false;
             self.running_state.d.next = false;
             self.flushing.d.next = false;
+            self.cleared.d.next = false;
             self.beginning.d.next = false;
             self.started_index.d.next = 0.into();
             self.queued.d.next = 0.into();

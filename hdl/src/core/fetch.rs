@@ -1,6 +1,6 @@
 //! Fetch: descriptors in order, checked; jobs to the dispatcher; reads of rows, parameters and data ahead of their use.
 //!
-//! A descriptor is read, its products are formed with one multiplier (four
+//! A descriptor is read, its products are formed with one multiplier (ten
 //! beats), its operands and its place in memory are checked, and it is handed on
 //! as a [`job`](super::job). If it needs something from memory, the row
 //! loader is told what comes and the stream is asked for it. So memory is
@@ -34,10 +34,7 @@ pub const DATA: u64 = 2;
 pub enum Phase {
     Idle,
     Take,
-    First,
-    Second,
-    Third,
-    Formed,
+    Form,
     Check,
     Hand,
     AwaitCopy,
@@ -91,19 +88,26 @@ pub struct Fetch<const L: usize, const EXPERTS: usize> {
     address: Register<Bits<32>>,
     in_flight: Register<Bits<2>>,
     index: Register<Bits<12>>,
+    /// Beats since the descriptor came.
+    formed: Register<Bits<4>>,
     descriptor: Register<Bits<DESCRIPTOR>>,
     /// A byte beyond all fields is not zero.
     reserved: Register<Bit>,
     fetched: Signal<Local, Bit>,
     taken: Signal<Local, Bit>,
     fetch_end: Signal<Local, Bits<40>>,
-    fetch_inside: Signal<Local, Bit>,
+    /// The descriptor at `address` lies in memory: known the beat after the address, when it is not `moved`.
+    fetch_inside: Register<Bit>,
+    moved: Register<Bit>,
 
     operands: Operands<L>,
     error: Register<Bits<4>>,
     read_address: Register<Bits<40>>,
     bytes: Register<Bits<32>>,
     expert_end: Signal<Local, Bits<40>>,
+    /// The expert at `read_address` lies in memory, likewise.
+    expert_inside: Register<Bit>,
+    stepped: Register<Bit>,
     /// The expert that is looked at; it and those before it.
     expert: Register<Bits<EXPERTS>>,
     experts_before: Register<Bits<EXPERTS>>,
@@ -129,8 +133,8 @@ impl<const L: usize, const EXPERTS: usize> Fetch<L, EXPERTS> {
             clock, reset, start, program_address, writable_bytes, total_bytes, fetch_valid, fetch_ready, fetch_address,
             descriptor_valid, descriptor_ready, descriptor_data, run_valid, run_ready, run_address, run_bytes,
             load_valid, load_ready, load, job_valid, job_ready, job, jobs_started, last_job_left, waiting, queues_closed, fault,
-            phase, address, in_flight, index, descriptor, reserved, fetched, taken, fetch_end, fetch_inside,
-            error, read_address, bytes, expert_end, expert, experts_before, closed, expert_here, experts_left,
+            phase, address, in_flight, index, formed, descriptor, reserved, fetched, taken, fetch_end, fetch_inside, moved,
+            error, read_address, bytes, expert_end, expert_inside, stepped, expert, experts_before, closed, expert_here, experts_left,
             next_expert;
             operands: Operands::new(arch),
             rows: Constant::new(ROWS.into()),
@@ -148,17 +152,42 @@ impl<const L: usize, const EXPERTS: usize> Fetch<L, EXPERTS> {
 impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, phase, address, in_flight, index, descriptor, reserved, error, read_address);
-        dff_setup!(self, clock, bytes, expert, experts_before, closed);
+        dff_setup!(
+            self,
+            clock,
+            phase,
+            address,
+            in_flight,
+            index,
+            formed,
+            descriptor,
+            reserved,
+            error,
+            read_address
+        );
+        dff_setup!(
+            self,
+            clock,
+            bytes,
+            expert,
+            experts_before,
+            closed,
+            fetch_inside,
+            moved,
+            expert_inside,
+            stepped
+        );
         self.operands.clock.next = self.clock.val();
         self.operands.descriptor.next = self.descriptor.q.val();
         self.operands.form.next = 0.into();
 
         // Descriptors, up to two ahead.
         self.fetch_end.next = bit_cast::<40, 32>(self.address.q.val()) + self.descriptor_bytes.val();
-        self.fetch_inside.next = self.fetch_end.val() <= bit_cast::<40, 32>(self.total_bytes.val());
-        self.fetch_valid.next =
-            (self.phase.q.val() != Phase::Idle) & (self.in_flight.q.val() != 2) & self.fetch_inside.val();
+        self.fetch_inside.d.next = self.fetch_end.val() <= bit_cast::<40, 32>(self.total_bytes.val());
+        self.fetch_valid.next = (self.phase.q.val() != Phase::Idle)
+            & (self.in_flight.q.val() != 2)
+            & self.fetch_inside.q.val()
+            & !self.moved.q.val();
         self.fetch_address.next = self.address.q.val();
         self.fetched.next = self.fetch_valid.val() & self.fetch_ready.val();
         self.descriptor_ready.next = self.phase.q.val() == Phase::Take;
@@ -172,6 +201,7 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
             self.in_flight.d.next = self.in_flight.q.val() - 1;
         }
 
+        self.moved.d.next = self.fetched.val() | self.start.val();
         self.expert_end.next = self.read_address.q.val() + bit_cast::<40, 32>(self.bytes.q.val());
 
         // The next job.
@@ -214,26 +244,27 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
                 if self.taken.val() {
                     self.descriptor.d.next = self.descriptor_data.val().get_bits::<320>(0);
                     self.reserved.d.next = self.descriptor_data.val().get_bits::<192>(320).any();
-                    self.phase.d.next = Phase::First;
-                } else if !self.in_flight.q.val().any() & !self.fetch_inside.val() {
+                    self.formed.d.next = 0.into();
+                    self.phase.d.next = Phase::Form;
+                } else if !self.in_flight.q.val().any() & !self.fetch_inside.q.val() & !self.moved.q.val() {
                     self.error.d.next = self.read_window_error.val();
                     self.phase.d.next = Phase::Hand;
                 }
             }
-            Phase::First => {
-                self.operands.form.next = 1.into();
-                self.phase.d.next = Phase::Second;
-            }
-            Phase::Second => {
-                self.operands.form.next = 2.into();
-                self.phase.d.next = Phase::Third;
-            }
-            Phase::Third => {
-                self.operands.form.next = 3.into();
-                self.phase.d.next = Phase::Formed;
-            }
-            Phase::Formed => {
-                self.phase.d.next = Phase::Check;
+            Phase::Form => {
+                self.formed.d.next = self.formed.q.val() + 1;
+                if self.formed.q.val() == 1 {
+                    self.operands.form.next = 1.into();
+                }
+                if self.formed.q.val() == 3 {
+                    self.operands.form.next = 2.into();
+                }
+                if self.formed.q.val() == 5 {
+                    self.operands.form.next = 3.into();
+                }
+                if self.formed.q.val() == 9 {
+                    self.phase.d.next = Phase::Check;
+                }
             }
             Phase::Check => {
                 self.read_address.d.next = bit_cast::<40, 32>(self.operands.read_start.val());
@@ -286,11 +317,13 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
                 }
             }
             Phase::Walk => {
-                // One expert a beat.
+                // One expert in two beats.
                 self.closed.d.next =
                     self.closed.q.val() | (self.jobs_started.val() & self.queues_closed.val());
-                if self.expert_here.val() {
-                    if self.expert_end.val() <= bit_cast::<40, 32>(self.total_bytes.val()) {
+                if self.stepped.q.val() {
+                    self.phase.d.next = Phase::Walk;
+                } else if self.expert_here.val() {
+                    if self.expert_inside.q.val() {
                         self.phase.d.next = Phase::Load;
                     } else {
                         self.fault.next = self.closed.q.val();
@@ -330,6 +363,8 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
             }
         }
 
+        self.expert_inside.d.next = self.expert_end.val() <= bit_cast::<40, 32>(self.total_bytes.val());
+        self.stepped.d.next = self.next_expert.val();
         if self.next_expert.val() {
             self.expert.d.next = self.expert.q.val() << 1;
             self.experts_before.d.next = self.experts_before.q.val() | self.expert.q.val();

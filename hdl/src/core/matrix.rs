@@ -7,6 +7,9 @@
 //! come from the router one after another; between an expert's layers the
 //! results of the first are waited for, between experts nothing is.
 //!
+//! A layer begins two beats after its phase, when all that is derived from it stands in
+//! registers; so does, beat by beat, what is the last of a row, a set, a group.
+//!
 //! `results` counts what is between a last beat and the drain: no beat is
 //! issued that the drain may have no room for.
 
@@ -120,8 +123,15 @@ pub struct Matrix<const L: usize, const R: usize> {
     second: Signal<Local, Bit>,
     active: Signal<Local, Bit>,
     along: Signal<Local, Bit>,
+    /// Words of the inner and of the outer channels.
+    inner_words: Register<Bits<16>>,
+    outer_words: Register<Bits<16>>,
     row_words: Signal<Local, Bits<16>>,
     groups: Signal<Local, Bits<16>>,
+    /// A layer has begun, and what is derived from it stands.
+    began: Register<Bit>,
+    prepared: Register<Bit>,
+    in_layer: Signal<Local, Bit>,
 
     word: Register<Bits<16>>,
     token: Register<Bits<16>>,
@@ -144,11 +154,19 @@ pub struct Matrix<const L: usize, const R: usize> {
     next_token: Signal<Local, Bits<16>>,
     next_set: Signal<Local, Bits<8>>,
     next_group: Signal<Local, Bits<16>>,
-    last_word: Signal<Local, Bit>,
-    last_of_set: Signal<Local, Bit>,
+    after_next_word: Signal<Local, Bits<16>>,
+    after_next_token: Signal<Local, Bits<16>>,
+    after_next_set: Signal<Local, Bits<8>>,
+    after_next_group: Signal<Local, Bits<16>>,
+    next_offset: Signal<Local, Bits<20>>,
+    last_word: Register<Bit>,
+    last_of_set: Register<Bit>,
+    last_set: Register<Bit>,
     last_token: Signal<Local, Bit>,
-    last_group: Signal<Local, Bit>,
+    last_group: Register<Bit>,
     bank_full: Signal<Local, Bit>,
+    /// The word at `offset` was written a beat ago.
+    written: Register<Bit>,
     input_there: Signal<Local, Bit>,
     visit_there: Signal<Local, Bit>,
     room: Signal<Local, Bit>,
@@ -184,9 +202,9 @@ impl<const L: usize, const R: usize> Default for Matrix<L, R> {
             expert_valid, expert_ready, expert_last, expert_none, rewind, visit_valid, visit_ready, visit_token,
             visit_score, visit_last, beat, read_address, beat_address, beat_first, beat_last, beat_bank, beat_tag,
             shift, bias_shift, nine_bits, drain_taken, results_pending, wait_rows, wait_input, wait_room,
-            wait_visit, phase, work, inner, outer, span, visits, linear, second, active, along, row_words, groups,
+            wait_visit, phase, work, inner, outer, span, visits, linear, second, active, along, inner_words, outer_words, row_words, groups, began, prepared, in_layer,
             word, token, set, group, bank, offset, out_offset, channel_offset, set_offset, time_word, element,
-            outputs_left, results, next_word, next_token, next_set, next_group, last_word, last_of_set,
+            outputs_left, results, next_word, next_token, next_set, next_group, after_next_word, after_next_token, after_next_set, after_next_group, next_offset, last_word, last_of_set, last_set, written,
             last_token, last_group, bank_full, input_there, visit_there, room, issue, token_ends, group_ends, base,
             group_channels, element_last, address, stride, words, emit, gelu, gelu_bits, residual;
             opcode: opcode(),
@@ -229,6 +247,8 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
     fn update(&mut self) {
         dff_setup!(self, clock, phase, work, word, token, set, group, bank, offset, out_offset);
         dff_setup!(self, clock, channel_offset, set_offset, time_word, element, outputs_left, results);
+        dff_setup!(self, clock, inner_words, outer_words, began, prepared, last_word, last_of_set, last_set);
+        dff_setup!(self, clock, last_group, written);
         self.opcode.bus.next = self.work.q.val();
         self.linear_input.bus.next = self.work.q.val();
         self.linear_output.bus.next = self.work.q.val();
@@ -256,7 +276,10 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
         // The layer.
         self.linear.next = self.phase.q.val() == Phase::Layer;
         self.second.next = self.phase.q.val() == Phase::Second;
-        self.active.next = self.linear.val() | self.second.val() | (self.phase.q.val() == Phase::First);
+        self.in_layer.next = self.linear.val() | self.second.val() | (self.phase.q.val() == Phase::First);
+        self.began.d.next = self.in_layer.val();
+        self.prepared.d.next = self.in_layer.val() & self.began.q.val();
+        self.active.next = self.in_layer.val() & self.prepared.q.val();
         self.along.next = self.linear.val() & (self.linear_destination.bits.val() == self.to_channels.val());
         self.inner.x.next = self.experts_channels.bits.val();
         self.outer.x.next = self.experts_hidden_channels.bits.val();
@@ -265,11 +288,13 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
             self.outer.x.next = self.linear_outputs.bits.val();
         }
         self.span.x.next = self.linear_tokens.bits.val();
-        self.row_words.next = self.inner.y.val();
-        self.groups.next = self.outer.y.val();
+        self.inner_words.d.next = self.inner.y.val();
+        self.outer_words.d.next = self.outer.y.val();
+        self.row_words.next = self.inner_words.q.val();
+        self.groups.next = self.outer_words.q.val();
         if self.second.val() {
-            self.row_words.next = self.outer.y.val();
-            self.groups.next = self.inner.y.val();
+            self.row_words.next = self.outer_words.q.val();
+            self.groups.next = self.inner_words.q.val();
         }
 
         // Where this beat stands.
@@ -277,29 +302,30 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
         self.next_token.next = self.token.q.val() + 1;
         self.next_set.next = self.set.q.val() + 1;
         self.next_group.next = self.group.q.val() + 1;
-        self.last_word.next = self.next_word.val() == self.row_words.val();
-        self.last_of_set.next = self.next_token.val() == self.linear_tokens.bits.val();
+        self.next_offset.next = self.offset.q.val() + 1;
+        self.after_next_word.next = self.word.q.val() + 2;
+        self.after_next_token.next = self.token.q.val() + 2;
+        self.after_next_set.next = self.set.q.val() + 2;
+        self.after_next_group.next = self.group.q.val() + 2;
         self.last_token.next = self.visits.last.val();
         if self.linear.val() {
-            self.last_token.next =
-                self.last_of_set.val() & (self.next_set.val() == self.linear_sets.bits.val());
+            self.last_token.next = self.last_of_set.q.val() & self.last_set.q.val();
         }
-        self.last_group.next = self.next_group.val() == self.groups.val();
 
         // Whether it can be.
         self.bank_full.next = self.full_0.val();
         if self.bank.q.val() {
             self.bank_full.next = self.full_1.val();
         }
-        self.input_there.next = !self.limited.val() | (self.offset.q.val() < self.available.val());
+        self.input_there.next = !self.limited.val() | self.written.q.val();
         self.visit_there.next = self.linear.val() | self.visits.valid.val();
-        self.room.next = !self.last_word.val() | (self.results.q.val() != self.depth.val());
+        self.room.next = !self.last_word.q.val() | (self.results.q.val() != self.depth.val());
         self.issue.next = self.active.val()
             & self.bank_full.val()
             & self.input_there.val()
             & self.visit_there.val()
             & self.room.val();
-        self.token_ends.next = self.issue.val() & self.last_word.val();
+        self.token_ends.next = self.issue.val() & self.last_word.q.val();
         self.group_ends.next = self.token_ends.val() & self.last_token.val();
         self.wait_rows.next = self.active.val() & !self.bank_full.val();
         self.wait_input.next = self.active.val() & self.bank_full.val() & !self.input_there.val();
@@ -322,7 +348,7 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
             self.beat_address.next = bit_cast::<R, 16>(self.word.q.val()) | self.bank_1.val();
         }
         self.beat_first.next = !self.word.q.val().any();
-        self.beat_last.next = self.last_word.val();
+        self.beat_last.next = self.last_word.q.val();
         self.beat_bank.next = self.bank.q.val();
         self.shift.next = self.fc1_shift.bits.val().get_bits::<6>(0);
         self.bias_shift.next = self.fc1_bias_shift.bits.val().get_bits::<5>(0);
@@ -338,7 +364,7 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
         }
 
         // What becomes of its results: the tag.
-        self.element_last.next = (self.element.q.val() == self.last_element.val()) | self.last_of_set.val();
+        self.element_last.next = (self.element.q.val() == self.last_element.val()) | self.last_of_set.q.val();
         self.address.next = self.experts_hidden.bits.val().get_bits::<20>(0) + self.out_offset.q.val();
         self.stride.next = 1.into();
         self.words.next = 1.into();
@@ -383,10 +409,35 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
             | (bit_cast::<71, 1>(self.residual.val().into()) << 54)
             | (bit_cast::<71, 16>(self.visits.score.val()) << 55);
 
+        // What is last where the next beat stands.
+        self.last_word.d.next = self.next_word.val() == self.row_words.val();
+        self.last_of_set.d.next = self.next_token.val() == self.linear_tokens.bits.val();
+        self.last_set.d.next = self.next_set.val() == self.linear_sets.bits.val();
+        self.last_group.d.next = self.next_group.val() == self.groups.val();
+        self.written.d.next = self.offset.q.val() < self.available.val();
+        if self.issue.val() {
+            self.last_word.d.next = self.after_next_word.val() == self.row_words.val();
+            self.written.d.next = self.next_offset.val() < self.available.val();
+        }
+        if self.token_ends.val() {
+            self.last_word.d.next = self.row_words.val() == 1;
+            self.last_of_set.d.next = self.after_next_token.val() == self.linear_tokens.bits.val();
+            if self.last_of_set.q.val() {
+                self.last_of_set.d.next = self.linear_tokens.bits.val() == 1;
+                self.last_set.d.next = self.after_next_set.val() == self.linear_sets.bits.val();
+            }
+        }
+        if self.group_ends.val() {
+            self.last_of_set.d.next = self.linear_tokens.bits.val() == 1;
+            self.last_set.d.next = self.linear_sets.bits.val() == 1;
+            self.last_group.d.next = self.after_next_group.val() == self.groups.val();
+            self.written.d.next = self.available.val().any();
+        }
+
         // Onwards.
         if self.issue.val() {
             self.word.d.next = self.next_word.val();
-            self.offset.d.next = self.offset.q.val() + 1;
+            self.offset.d.next = self.next_offset.val();
         }
         self.group_channels.next = bit_cast::<20, 16>(self.span.y.val()) << self.log_lanes.val();
         if self.token_ends.val() {
@@ -398,7 +449,7 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
                 self.element.d.next = 0.into();
                 self.time_word.d.next = self.time_word.q.val() + 1;
             }
-            if self.last_of_set.val() {
+            if self.last_of_set.q.val() {
                 self.token.d.next = 0.into();
                 self.set.d.next = self.next_set.val();
                 self.time_word.d.next = 0.into();
@@ -421,7 +472,7 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
             self.bank.d.next = !self.bank.q.val();
             self.use_0.next = !self.bank.q.val();
             self.use_1.next = self.bank.q.val();
-            if self.last_group.val() {
+            if self.last_group.q.val() {
                 self.group.d.next = 0.into();
                 self.out_offset.d.next = 0.into();
             }
@@ -438,8 +489,8 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
         self.visits.reset.next = self.reset.val();
         self.visits.start.next = false;
         self.visits.walks.next =
-            bit_cast::<17, 16>(self.inner.y.val()) + bit_cast::<17, 16>(self.outer.y.val());
-        self.visits.token_words.next = self.inner.y.val();
+            bit_cast::<17, 16>(self.inner_words.q.val()) + bit_cast::<17, 16>(self.outer_words.q.val());
+        self.visits.token_words.next = self.inner_words.q.val();
         self.visits.visit_valid.next = self.visit_valid.val();
         self.visits.visit_token.next = self.visit_token.val();
         self.visits.visit_score.next = self.visit_score.val();
@@ -450,7 +501,7 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
         self.expert_ready.next = false;
         match self.phase.q.val() {
             Phase::Layer => {
-                if self.group_ends.val() & self.last_group.val() {
+                if self.group_ends.val() & self.last_group.q.val() {
                     self.phase.d.next = Phase::Idle;
                 }
             }
@@ -465,7 +516,7 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
                 }
             }
             Phase::First => {
-                if self.group_ends.val() & self.last_group.val() {
+                if self.group_ends.val() & self.last_group.q.val() {
                     self.phase.d.next = Phase::Settle;
                 }
             }
@@ -475,7 +526,7 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
                 }
             }
             Phase::Second => {
-                if self.group_ends.val() & self.last_group.val() {
+                if self.group_ends.val() & self.last_group.q.val() {
                     self.phase.d.next = Phase::Leave;
                 }
             }

@@ -6,8 +6,9 @@ use super::divide::DivideUp;
 use super::job::{DESCRIPTOR, field, opcode};
 use crate::support::prelude::*;
 
-/// Products are formed one after another: `form` is 1, 2 and 3 in successive beats,
-/// then 0; all outputs hold from the second beat after that on, while the descriptor does.
+/// Words and row groups stand the beat after the descriptor. Then products are formed one
+/// after another: `form` is 1, 2 and 3, each for one beat and two beats after the one before, else 0.
+/// All outputs hold from the fifth beat after the last on, while the descriptor does.
 #[derive(LogicBlock)]
 pub struct Operands<const L: usize> {
     pub clock: Signal<In, Clock>,
@@ -77,10 +78,13 @@ pub struct Operands<const L: usize> {
     outer: DivideUp<L>,
     /// ceil(T/V).
     span: DivideUp<L>,
-    inner_padded: Signal<Local, Bits<16>>,
-    outer_padded: Signal<Local, Bits<16>>,
-    a: Signal<Local, Bits<17>>,
-    b: Signal<Local, Bits<17>>,
+    inner_count: Register<Bits<16>>,
+    outer_count: Register<Bits<16>>,
+    span_count: Register<Bits<16>>,
+    inner_padded: Register<Bits<16>>,
+    outer_padded: Register<Bits<16>>,
+    a: Register<Bits<17>>,
+    b: Register<Bits<17>>,
     multiplied: Register<S<34>>,
     product: Signal<Local, Bits<32>>,
     formed_0: Register<Bits<32>>,
@@ -90,7 +94,16 @@ pub struct Operands<const L: usize> {
     inner_left: Signal<Local, Bits<16>>,
     outer_left: Signal<Local, Bits<16>>,
     tokens: Signal<Local, Bits<16>>,
+    /// `form` of the product that is multiplied, and of the one that stands.
+    multiplying: Register<Bits<2>>,
     forming: Register<Bits<2>>,
+    first_byte: Register<Bits<32>>,
+    length: Register<Bits<40>>,
+    last_read: Register<Bits<40>>,
+    last_write: Register<Bits<40>>,
+    not_legal: Register<Bit>,
+    not_tokens: Register<Bit>,
+    not_words: Register<Bit>,
     low_bits: Constant<Bits<16>>,
     bank_words: Constant<Bits<16>>,
     attention_words: Constant<Bits<16>>,
@@ -107,7 +120,7 @@ impl<const L: usize> Operands<L> {
         with_defaults!(
             clock, descriptor, form, unknown, illegal, is_end, is_norm, is_experts, is_copy, from_memory, to_memory,
             reads, read_start, read_length, read_end, write_end, inner_words, outer_words, data_words, stride,
-            product_0, product_1, product_2, is_linear, is_attention, is_route, inner, outer, span, inner_padded, outer_padded, a, b, multiplied, product, formed_0, formed_1, formed_2, inner_left, outer_left, tokens, forming;
+            product_0, product_1, product_2, is_linear, is_attention, is_route, inner, outer, span, inner_count, outer_count, span_count, inner_padded, outer_padded, a, b, multiplied, product, formed_0, formed_1, formed_2, inner_left, outer_left, tokens, multiplying, forming, first_byte, length, last_read, last_write, not_legal, not_tokens, not_words;
             opcode: opcode(),
             linear_weights: field("linear", "weights"),
             linear_inputs: field("linear", "inputs"),
@@ -151,7 +164,9 @@ impl<const L: usize> Operands<L> {
 impl<const L: usize> Logic for Operands<L> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, multiplied, formed_0, formed_1, formed_2, forming);
+        dff_setup!(self, clock, inner_count, outer_count, span_count, inner_padded, outer_padded, a, b);
+        dff_setup!(self, clock, multiplied, formed_0, formed_1, formed_2, multiplying, forming);
+        dff_setup!(self, clock, first_byte, length, last_read, last_write, not_legal, not_tokens, not_words);
         self.opcode.bus.next = self.descriptor.val();
         self.linear_weights.bus.next = self.descriptor.val();
         self.linear_inputs.bus.next = self.descriptor.val();
@@ -209,42 +224,46 @@ impl<const L: usize> Logic for Operands<L> {
             self.inner.x.next = self.experts_channels.bits.val();
             self.outer.x.next = self.experts_hidden.bits.val();
         }
-        self.inner_padded.next = self.inner.x.val() + 8;
-        self.outer_padded.next = self.outer.x.val() + 8;
+        self.inner_count.d.next = self.inner.y.val();
+        self.outer_count.d.next = self.outer.y.val();
+        self.span_count.d.next = self.span.y.val();
+        self.inner_padded.d.next = self.inner.x.val() + 8;
+        self.outer_padded.d.next = self.outer.x.val() + 8;
         self.product.next = self.multiplied.q.val().get_bits::<32>(0);
-        self.a.next = bit_cast::<17, 16>(self.linear_tokens.bits.val());
-        self.b.next = bit_cast::<17, 8>(self.linear_sets.bits.val());
+        self.a.d.next = bit_cast::<17, 16>(self.linear_tokens.bits.val());
+        self.b.d.next = bit_cast::<17, 8>(self.linear_sets.bits.val());
         if self.is_norm.val() {
-            self.a.next = bit_cast::<17, 16>(self.norm_tokens.bits.val());
-            self.b.next = bit_cast::<17, 16>(self.inner.y.val());
+            self.a.d.next = bit_cast::<17, 16>(self.norm_tokens.bits.val());
+            self.b.d.next = bit_cast::<17, 16>(self.inner_count.q.val());
         }
         if self.is_attention.val() {
-            self.a.next = bit_cast::<17, 16>(self.inner.y.val());
-            self.b.next = bit_cast::<17, 8>(self.attention_heads.bits.val());
+            self.a.d.next = bit_cast::<17, 16>(self.inner_count.q.val());
+            self.b.d.next = bit_cast::<17, 8>(self.attention_heads.bits.val());
         }
         if self.is_route.val() {
-            self.a.next = bit_cast::<17, 16>(self.route_tokens.bits.val());
-            self.b.next = bit_cast::<17, 16>(self.outer.y.val());
+            self.a.d.next = bit_cast::<17, 16>(self.route_tokens.bits.val());
+            self.b.d.next = bit_cast::<17, 16>(self.outer_count.q.val());
         }
         if self.form.val() == 2 {
             // Row groups of a layer, or of an expert's first layer; words of a set.
-            self.a.next = bit_cast::<17, 16>(self.outer.y.val());
-            self.b.next = bit_cast::<17, 16>(self.inner_padded.val());
+            self.a.d.next = bit_cast::<17, 16>(self.outer_count.q.val());
+            self.b.d.next = bit_cast::<17, 16>(self.inner_padded.q.val());
             if self.is_attention.val() {
-                self.a.next = bit_cast::<17, 16>(self.attention_tokens.bits.val());
-                self.b.next = bit_cast::<17, 16>(self.product.val().get_bits::<16>(0));
+                self.a.d.next = bit_cast::<17, 16>(self.attention_tokens.bits.val());
+                self.b.d.next = bit_cast::<17, 16>(self.product.val().get_bits::<16>(0));
             }
         }
         if self.form.val() == 3 {
             // Words of a set, channel-major; row groups of an expert's second layer.
-            self.a.next = bit_cast::<17, 16>(self.linear_outputs.bits.val());
-            self.b.next = bit_cast::<17, 16>(self.span.y.val());
+            self.a.d.next = bit_cast::<17, 16>(self.linear_outputs.bits.val());
+            self.b.d.next = bit_cast::<17, 16>(self.span_count.q.val());
             if self.is_experts.val() {
-                self.a.next = bit_cast::<17, 16>(self.inner.y.val());
-                self.b.next = bit_cast::<17, 16>(self.outer_padded.val());
+                self.a.d.next = bit_cast::<17, 16>(self.inner_count.q.val());
+                self.b.d.next = bit_cast::<17, 16>(self.outer_padded.q.val());
             }
         }
-        self.forming.d.next = self.form.val();
+        self.multiplying.d.next = self.form.val();
+        self.forming.d.next = self.multiplying.q.val();
         if self.forming.q.val() == 1 {
             self.formed_0.d.next = self.product.val();
         }
@@ -254,93 +273,95 @@ impl<const L: usize> Logic for Operands<L> {
         if self.forming.q.val() == 3 {
             self.formed_2.d.next = self.product.val();
         }
-        self.multiplied.d.next = (self.a.val().to_signed_bits() * self.b.val().to_signed_bits()).into();
+        self.multiplied.d.next = (self.a.q.val().to_signed_bits() * self.b.q.val().to_signed_bits()).into();
 
         // What is wrong with the operands.
         self.inner_left.next = self.inner.x.val() & self.low_bits.val();
         self.outer_left.next = self.outer.x.val() & self.low_bits.val();
         self.tokens.next = self.linear_tokens.bits.val();
-        self.illegal.next = false;
+        self.not_legal.d.next = false;
         if self.is_linear.val() {
-            self.illegal.next = self.inner_left.val().any()
+            self.not_legal.d.next = self.inner_left.val().any()
                 | !self.linear_outputs.bits.val().any()
                 | !self.linear_sets.bits.val().any()
                 | (self.linear_destination.bits.val() > 2);
         }
         if self.is_norm.val() {
             self.tokens.next = self.max_tokens.val();
-            self.illegal.next = self.inner_left.val().any() | !self.norm_tokens.bits.val().any();
+            self.not_legal.d.next = self.inner_left.val().any() | !self.norm_tokens.bits.val().any();
         }
         if self.is_attention.val() {
             self.tokens.next = self.attention_tokens.bits.val();
-            self.illegal.next = self.inner_left.val().any()
+            self.not_legal.d.next = self.inner_left.val().any()
                 | !self.attention_sets.bits.val().any()
                 | !self.attention_heads.bits.val().any()
-                | (self.inner.y.val() > self.attention_words.val())
-                | (self.span.y.val() > self.attention_words.val());
+                | (self.inner_count.q.val() > self.attention_words.val())
+                | (self.span_count.q.val() > self.attention_words.val());
         }
         if self.is_route.val() {
             self.tokens.next = self.route_tokens.bits.val();
-            self.illegal.next = !self.route_experts.bits.val().any()
+            self.not_legal.d.next = !self.route_experts.bits.val().any()
                 | !self.route_top_k.bits.val().any()
                 | (self.route_experts.bits.val() > self.max_experts.val())
                 | (bit_cast::<16, 8>(self.route_top_k.bits.val()) > self.route_experts.bits.val());
         }
         if self.is_experts.val() {
             self.tokens.next = self.max_tokens.val();
-            self.illegal.next = self.inner_left.val().any()
+            self.not_legal.d.next = self.inner_left.val().any()
                 | self.outer_left.val().any()
-                | !self.outer.y.val().any()
-                | (self.outer.y.val() > self.bank_words.val())
+                | !self.outer_count.q.val().any()
+                | (self.outer_count.q.val() > self.bank_words.val())
                 | !self.experts_tokens.bits.val().any()
                 | !self.experts_experts.bits.val().any()
                 | (self.experts_experts.bits.val() > self.max_experts.val())
                 | (self.experts_stride.bits.val() & self.unaligned.val()).any();
         }
-        if (self.is_linear.val() | self.is_norm.val() | self.is_attention.val() | self.is_experts.val())
-            & (!self.inner.y.val().any() | (self.inner.y.val() > self.bank_words.val()))
-        {
-            self.illegal.next = true;
-        }
+        self.not_words.d.next =
+            (self.is_linear.val() | self.is_norm.val() | self.is_attention.val() | self.is_experts.val())
+                & (!self.inner_count.q.val().any() | (self.inner_count.q.val() > self.bank_words.val()));
         if self.is_copy.val() {
             self.tokens.next = self.max_tokens.val();
-            self.illegal.next = !self.copy_words.bits.val().any()
+            self.not_legal.d.next = !self.copy_words.bits.val().any()
                 | self.copy_words.bits.val().get_bits::<13>(19).any()
                 | (self.copy_source_space.bits.val() > 2)
                 | (self.copy_destination_space.bits.val() > 2)
                 | (self.from_memory.val() & self.to_memory.val())
                 | (self.to_memory.val() & (self.copy_destination.bits.val() & self.unaligned.val()).any());
         }
-        if !self.is_end.val() & (!self.tokens.val().any() | (self.tokens.val() > self.max_tokens.val())) {
-            self.illegal.next = true;
-        }
+        self.not_tokens.d.next =
+            !self.is_end.val() & (!self.tokens.val().any() | (self.tokens.val() > self.max_tokens.val()));
 
         // What it reads and writes in memory.
         self.reads.next =
             self.is_linear.val() | self.is_norm.val() | self.is_experts.val() | self.from_memory.val();
-        self.read_start.next = self.linear_weights.bits.val();
-        self.read_length.next = bit_cast::<40, 32>(self.formed_1.q.val()) << self.log_lanes.val();
+        self.first_byte.d.next = self.linear_weights.bits.val();
+        self.length.d.next = bit_cast::<40, 32>(self.formed_1.q.val()) << self.log_lanes.val();
         if self.is_norm.val() {
-            self.read_start.next = self.norm_parameters.bits.val();
-            self.read_length.next = bit_cast::<40, 16>(self.norm_channels.bits.val()) << 3;
+            self.first_byte.d.next = self.norm_parameters.bits.val();
+            self.length.d.next = bit_cast::<40, 16>(self.norm_channels.bits.val()) << 3;
         }
         if self.is_experts.val() {
-            self.read_start.next = self.experts_weights.bits.val();
-            self.read_length.next = (bit_cast::<40, 32>(self.formed_1.q.val())
+            self.first_byte.d.next = self.experts_weights.bits.val();
+            self.length.d.next = (bit_cast::<40, 32>(self.formed_1.q.val())
                 + bit_cast::<40, 32>(self.formed_2.q.val()))
                 << self.log_lanes.val();
         }
         if self.is_copy.val() {
-            self.read_start.next = self.copy_source.bits.val();
-            self.read_length.next = bit_cast::<40, 32>(self.copy_words.bits.val()) << self.log_word.val();
+            self.first_byte.d.next = self.copy_source.bits.val();
+            self.length.d.next = bit_cast::<40, 32>(self.copy_words.bits.val()) << self.log_word.val();
         }
-        self.read_end.next = bit_cast::<40, 32>(self.read_start.val()) + self.read_length.val();
-        self.write_end.next = bit_cast::<40, 32>(self.copy_destination.bits.val()) + self.read_length.val();
-        if self.reads.val() & (self.read_start.val() & self.unaligned.val()).any() {
-            self.illegal.next = true;
-        }
-        self.inner_words.next = self.inner.y.val();
-        self.outer_words.next = self.outer.y.val();
+        self.last_read.d.next = bit_cast::<40, 32>(self.first_byte.q.val()) + self.length.q.val();
+        self.last_write.d.next = bit_cast::<40, 32>(self.copy_destination.bits.val()) + self.length.q.val();
+        self.read_start.next = self.first_byte.q.val();
+        self.read_length.next = self.length.q.val();
+        self.read_end.next = self.last_read.q.val();
+        self.write_end.next = self.last_write.q.val();
+        self.illegal.next = self.not_legal.q.val()
+            | self.not_words.q.val()
+            | self.not_tokens.q.val()
+            | (self.reads.val() & (self.first_byte.q.val() & self.unaligned.val()).any());
+        self.inner_words.next = self.inner_count.q.val();
+        self.outer_words.next = self.outer_count.q.val();
         self.data_words.next = self.copy_words.bits.val();
         self.stride.next = self.experts_stride.bits.val();
         self.product_0.next = self.formed_0.q.val().get_bits::<20>(0);

@@ -4,10 +4,11 @@ use crate::support::prelude::*;
 
 /// Reads `count` words from `address` on through a read port that grants
 /// (`read_valid` and `read_ready`) and answers in the beat after; offers them
-/// ready/valid. With `limited` only words of which `available` counts more
+/// ready/valid, from a register. With `limited` only words of which `available` counts more
 /// than stand before them are read: it follows whoever writes them.
 ///
-/// Throughput one word a beat; a word is offered in the beat of the answer.
+/// Throughput one word a beat; a word is offered in the beat after the answer.
+/// Up to three words are read and not taken, so that no read waits for `word_ready`.
 #[derive(LogicBlock, Default)]
 pub struct Reader<const WORD: usize> {
     pub clock: Signal<In, Clock>,
@@ -34,29 +35,51 @@ pub struct Reader<const WORD: usize> {
     remaining: Register<Bits<20>>,
     done: Register<Bits<20>>,
     coming: Register<Bit>,
-    held: Register<Bit>,
-    held_word: Register<Bits<WORD>>,
+    /// The word that came in the beat before: offered if none is held.
+    came: Register<Bit>,
+    arrived: Register<Bits<WORD>>,
+    /// Words that are held: the first is offered.
+    held: Register<Bits<2>>,
+    first: Register<Bits<WORD>>,
+    second: Register<Bits<WORD>>,
+    third: Register<Bits<WORD>>,
+    /// Words read and not taken, and what is left of those held.
+    owed: Register<Bits<2>>,
+    left: Signal<Local, Bits<2>>,
     take: Signal<Local, Bit>,
     granted: Signal<Local, Bit>,
-    room: Signal<Local, Bit>,
 }
 
 impl<const WORD: usize> Logic for Reader<WORD> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, next_address, remaining, done, coming, held, held_word);
+        dff_setup!(
+            self,
+            clock,
+            next_address,
+            remaining,
+            done,
+            coming,
+            came,
+            arrived,
+            held,
+            first,
+            second,
+            third,
+            owed
+        );
 
-        self.word_valid.next = self.coming.q.val() | self.held.q.val();
-        self.word_data.next = self.read_data.val();
-        if self.held.q.val() {
-            self.word_data.next = self.held_word.q.val();
+        self.came.d.next = self.coming.q.val();
+        self.arrived.d.next = self.read_data.val();
+        self.word_valid.next = self.came.q.val() | self.held.q.val().any();
+        self.word_data.next = self.arrived.q.val();
+        if self.held.q.val().any() {
+            self.word_data.next = self.first.q.val();
         }
         self.take.next = self.word_valid.val() & self.word_ready.val();
 
-        // Read while no word is here, or while it leaves.
-        self.room.next = !self.word_valid.val() | self.word_ready.val();
         self.read_valid.next = self.remaining.q.val().any()
-            & self.room.val()
+            & (self.owed.q.val() != 3)
             & (!self.limited.val() | (self.done.q.val() < self.available.val()));
         self.read_address.next = self.next_address.q.val();
         self.granted.next = self.read_valid.val() & self.read_ready.val();
@@ -66,13 +89,33 @@ impl<const WORD: usize> Logic for Reader<WORD> {
             self.remaining.d.next = self.remaining.q.val() - 1;
             self.done.d.next = self.done.q.val() + 1;
         }
-        if self.take.val() {
-            self.held.d.next = false;
-        } else if self.coming.q.val() {
-            self.held.d.next = true;
-            self.held_word.d.next = self.read_data.val();
+        if self.granted.val() & !self.take.val() {
+            self.owed.d.next = self.owed.q.val() + 1;
+        } else if self.take.val() & !self.granted.val() {
+            self.owed.d.next = self.owed.q.val() - 1;
         }
-        self.busy.next = self.remaining.q.val().any() | self.word_valid.val();
+
+        // What came and is not taken goes behind what is left.
+        self.left.next = self.held.q.val();
+        if self.take.val() & self.held.q.val().any() {
+            self.left.next = self.held.q.val() - 1;
+            self.first.d.next = self.second.q.val();
+            self.second.d.next = self.third.q.val();
+        }
+        self.held.d.next = self.left.val();
+        if self.came.q.val() & (self.held.q.val().any() | !self.take.val()) {
+            self.held.d.next = self.left.val() + 1;
+            if self.left.val() == 0 {
+                self.first.d.next = self.arrived.q.val();
+            }
+            if self.left.val() == 1 {
+                self.second.d.next = self.arrived.q.val();
+            }
+            if self.left.val() == 2 {
+                self.third.d.next = self.arrived.q.val();
+            }
+        }
+        self.busy.next = self.remaining.q.val().any() | self.owed.q.val().any();
 
         if self.start.val() {
             self.next_address.d.next = self.address.val();
@@ -82,7 +125,9 @@ impl<const WORD: usize> Logic for Reader<WORD> {
         if self.reset.val() {
             self.remaining.d.next = 0.into();
             self.coming.d.next = false;
-            self.held.d.next = false;
+            self.came.d.next = false;
+            self.held.d.next = 0.into();
+            self.owed.d.next = 0.into();
         }
     }
 }

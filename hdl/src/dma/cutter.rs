@@ -28,9 +28,9 @@ pub struct Cutter<const B: usize> {
     active: Register<Bit>,
     address: Register<Bits<32>>,
     left: Register<Bits<32>>,
-    /// From the start of the chunk, and to its end.
+    /// From the start of a run's first chunk; from the address to the end of its chunk.
     offset: Signal<Local, Bits<32>>,
-    behind: Signal<Local, Bits<32>>,
+    behind: Register<Bits<32>>,
     step: Signal<Local, Bits<32>>,
     last: Signal<Local, Bit>,
     leaves: Signal<Local, Bit>,
@@ -70,11 +70,10 @@ impl<const B: usize> Default for Cutter<B> {
 impl<const B: usize> Logic for Cutter<B> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, active, address, left);
-        self.offset.next = self.address.q.val() & self.mask.val();
-        self.behind.next = self.chunk.val() - self.offset.val();
-        self.last.next = self.left.q.val() <= self.behind.val();
-        self.step.next = self.behind.val();
+        dff_setup!(self, clock, active, address, left, behind);
+        self.offset.next = self.run_address.val() & self.mask.val();
+        self.last.next = self.left.q.val() <= self.behind.q.val();
+        self.step.next = self.behind.q.val();
         if self.last.val() {
             self.step.next = self.left.q.val();
         }
@@ -87,14 +86,17 @@ impl<const B: usize> Logic for Cutter<B> {
         self.leaves.next = self.active.q.val() & self.burst_ready.val();
         if self.leaves.val() {
             self.active.d.next = !self.last.val();
-            self.address.d.next = self.address.q.val() + self.step.val();
-            self.left.d.next = self.left.q.val() - self.step.val();
+            // Of a run that goes on; all its chunks but the first begin at their start.
+            self.address.d.next = self.address.q.val() + self.behind.q.val();
+            self.left.d.next = self.left.q.val() - self.behind.q.val();
+            self.behind.d.next = self.chunk.val();
         }
         self.run_ready.next = !self.active.q.val() | (self.leaves.val() & self.last.val());
         if self.run_valid.val() & self.run_ready.val() {
             self.active.d.next = true;
             self.address.d.next = self.run_address.val();
             self.left.d.next = self.run_bytes.val();
+            self.behind.d.next = self.chunk.val() - self.offset.val();
         }
 
         if self.reset.val() {

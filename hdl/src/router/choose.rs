@@ -21,9 +21,9 @@
 //! |---:|---|
 //! | 1 | logit: distance from the greatest, comparison with the best so far |
 //! | 2 | the best is known, the next pass may follow |
-//! | 2 … 5 | [`Power`] |
-//! | 6 | sum |
-//! | 7 … 15 | [`Score`]; the choices leave in the last two |
+//! | 2 … 6 | [`Power`] |
+//! | 7 | sum |
+//! | 8 … 17 | [`Score`]; the choices leave in the last two |
 //!
 //! Choices are never refused: whoever takes them keeps up.
 
@@ -32,8 +32,8 @@ use super::score::Score;
 use crate::support::prelude::*;
 
 /// Least beats from pass to pass: what a pass hands over to the score is read
-/// until its beat 15, and the next replaces it in its beat 2.
-pub const PERIOD: usize = 13;
+/// until its beat 17, and the next replaces it in its beat 2.
+pub const PERIOD: usize = 15;
 
 #[derive(LogicBlock)]
 pub struct Choose<const V: usize, const WORD: usize, const EXPERTS: usize> {
@@ -73,8 +73,9 @@ pub struct Choose<const V: usize, const WORD: usize, const EXPERTS: usize> {
     step: Signal<Local, Bit>,
     logit: Signal<Local, S<16>>,
     first_logit: Signal<Local, Bit>,
-    last_logit: Signal<Local, Bit>,
+    last_logit: Register<Bit>,
     next_expert: Signal<Local, Bits<7>>,
+    after_next: Signal<Local, Bits<7>>,
     word_ends: Signal<Local, Bit>,
     /// The next word is the first of a token.
     at_start: Signal<Local, Bit>,
@@ -103,7 +104,7 @@ pub struct Choose<const V: usize, const WORD: usize, const EXPERTS: usize> {
     /// The best of this pass is known: beat 2.
     known: Signal<Local, Bit>,
     /// Beats since a last read was issued: bit i is beat i + 1.
-    ended: Register<Bits<6>>,
+    ended: Register<Bits<7>>,
     all_read: Register<Bit>,
     pass_ends: Signal<Local, Bit>,
     token_ends: Signal<Local, Bit>,
@@ -122,10 +123,10 @@ pub struct Choose<const V: usize, const WORD: usize, const EXPERTS: usize> {
     distance: Register<S<17>>,
 
     powers: Power,
-    /// From beat 1 to beat 6.
-    read_late: ValidDelay<5>,
-    first_late: Delay<Bit, 5>,
-    better_late: Delay<Bit, 5>,
+    /// From beat 1 to beat 7.
+    read_late: ValidDelay<6>,
+    first_late: Delay<Bit, 6>,
+    better_late: Delay<Bit, 6>,
     score: Score,
 
     last_lane: Constant<Bits<6>>,
@@ -138,7 +139,7 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Default for Choose
         assert_eq!(16 * V, WORD, "width of {V} logits");
         assert!((1..=64).contains(&V), "{V} logits in a word");
         assert!((1..=64).contains(&EXPERTS), "{EXPERTS} experts");
-        assert_eq!(power::LATENCY, 4, "what the beats of a pass are made for");
+        assert_eq!(power::LATENCY, 5, "what the beats of a pass are made for");
         Self {
             clock: Default::default(),
             reset: Default::default(),
@@ -169,6 +170,7 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Default for Choose
             first_logit: Default::default(),
             last_logit: Default::default(),
             next_expert: Default::default(),
+            after_next: Default::default(),
             word_ends: Default::default(),
             at_start: Default::default(),
             accept: Default::default(),
@@ -218,7 +220,19 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Default for Choose
 impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V, WORD, EXPERTS> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, held, lane, expert, write_bank, greatest, greatest_expert, next_token, token);
+        dff_setup!(
+            self,
+            clock,
+            held,
+            last_logit,
+            lane,
+            expert,
+            write_bank,
+            greatest,
+            greatest_expert,
+            next_token,
+            token
+        );
         dff_setup!(self, clock, tokens, active, read_bank, position, first_pass, further_passes, maximum);
         dff_setup!(self, clock, chosen_logit, chosen, pass_token, ended, all_read, read, read_first);
         dff_setup!(self, clock, read_expert, found, best_logit, best, distance);
@@ -235,13 +249,21 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V
         // Load: a logit a beat while a bank is free.
         self.step.next = self.held.q.val() & !self.tokens.q.val().get_bit(1);
         self.next_expert.next = self.expert.q.val() + 1;
+        self.after_next.next = self.expert.q.val() + 2;
+        self.loaded.next = self.step.val() & self.last_logit.q.val();
         self.first_logit.next = !self.expert.q.val().any();
-        self.last_logit.next = self.next_expert.val() == self.experts.val();
+        self.last_logit.d.next = self.next_expert.val() == self.experts.val();
+        if self.step.val() {
+            self.last_logit.d.next = self.after_next.val() == self.experts.val();
+        }
+        if self.loaded.val() {
+            self.last_logit.d.next = self.experts.val() == 1;
+        }
         self.word_ends.next =
-            self.step.val() & (self.last_logit.val() | (self.lane.q.val() == self.last_lane.val()));
+            self.step.val() & (self.last_logit.q.val() | (self.lane.q.val() == self.last_lane.val()));
         self.at_start.next = self.first_logit.val();
         if self.held.q.val() {
-            self.at_start.next = self.last_logit.val();
+            self.at_start.next = self.last_logit.q.val();
         }
         self.logits_ready.next =
             (!self.held.q.val() | self.word_ends.val()) & !(self.hold.val() & self.at_start.val());
@@ -254,7 +276,6 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V
         self.logits.write_address.next =
             (self.expert.q.val() << 1) | bit_cast::<7, 1>(self.write_bank.q.val().into());
         self.logits.write_data.next = self.held_word.word.val();
-        self.loaded.next = self.step.val() & self.last_logit.val();
         if self.step.val() {
             self.lane.d.next = self.lane.q.val() + 1;
             self.expert.d.next = self.next_expert.val();
@@ -292,7 +313,7 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V
         self.read.d.next = self.issue.val();
         self.read_first.d.next = !self.position.q.val().any();
         self.read_expert.d.next = self.position.q.val().get_bits::<6>(0);
-        self.ended.d.next = (self.ended.q.val() << 1) | bit_cast::<6, 1>(self.issue_last.val().into());
+        self.ended.d.next = (self.ended.q.val() << 1) | bit_cast::<7, 1>(self.issue_last.val().into());
         self.known.next = self.ended.q.val().get_bit(1);
         self.position.d.next = self.next_position.val();
         if self.known.val() {
@@ -367,7 +388,7 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V
         self.score.second.next = self.best.q.val();
         self.score.token.next = self.pass_token.q.val();
 
-        // Beats 2 to 6.
+        // Beats 2 to 7.
         self.powers.distance.next = self.distance.q.val().get_bits::<16>(0);
         self.read_late.d.next = self.read.q.val();
         self.first_late.d.next = self.read_first.q.val();
@@ -376,7 +397,7 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V
         self.score.power.next = self.powers.power.val();
         self.score.power_better.next = self.better_late.q.val();
         self.score.power_first.next = self.first_late.q.val();
-        self.score.power_last.next = self.ended.q.val().get_bit(5);
+        self.score.power_last.next = self.ended.q.val().get_bit(6);
         self.choice_valid.next = self.score.choice_valid.val();
         self.choice_expert.next = self.score.choice_expert.val();
         self.choice_token.next = self.score.choice_token.val();

@@ -8,9 +8,10 @@
 //! | beat | what |
 //! |---:|---|
 //! | 1 | table |
-//! | 2 | product of the interpolation |
-//! | 3 | sum |
-//! | 4 | shift, rounding |
+//! | 2 | entry held |
+//! | 3 | product of the interpolation |
+//! | 4 | sum |
+//! | 5 | shift, rounding |
 //!
 //! Throughput one a beat, latency [`LATENCY`] beats.
 
@@ -20,7 +21,7 @@ use edge_moe_kernels::tables::EXP2;
 use crate::support::prelude::*;
 
 /// Beats from a distance to its power.
-pub const LATENCY: usize = 4;
+pub const LATENCY: usize = 5;
 
 #[derive(LogicBlock)]
 pub struct Power {
@@ -32,8 +33,9 @@ pub struct Power {
 
     /// An entry, u16, and above it the way to the next, s9.
     pairs: Rom<25, 8>,
-    whole: Delay<Bits<5>, 3>,
-    rest: Register<Bits<3>>,
+    looked_up: Register<Bits<25>>,
+    whole: Delay<Bits<5>, 4>,
+    rest: Delay<Bits<3>, 2>,
     slope: Signal<Local, S<9>>,
     twice_rest: Signal<Local, Bits<5>>,
     product: Register<S<14>>,
@@ -59,6 +61,7 @@ impl Default for Power {
             distance: Default::default(),
             power: Default::default(),
             pairs: Rom::new(EXP2.windows(2).map(pair)),
+            looked_up: Default::default(),
             whole: Default::default(),
             rest: Default::default(),
             slope: Default::default(),
@@ -78,9 +81,10 @@ impl Default for Power {
 impl Logic for Power {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, rest, product, entry, value, result);
+        dff_setup!(self, clock, looked_up, product, entry, value, result);
         self.pairs.clock.next = self.clock.val();
         self.whole.clock.next = self.clock.val();
+        self.rest.clock.next = self.clock.val();
 
         // Beat 1: look up.
         self.pairs.enable.next = true;
@@ -88,17 +92,20 @@ impl Logic for Power {
         self.rest.d.next = self.distance.val().get_bits::<3>(0);
         self.whole.d.next = self.distance.val().get_bits::<5>(11);
 
-        // Beat 2: multiply.
-        self.slope.next = self.pairs.data.val().get_bits::<9>(16).to_signed_bits();
+        // Beat 2: hold what was looked up.
+        self.looked_up.d.next = self.pairs.data.val();
+
+        // Beat 3: multiply.
+        self.slope.next = self.looked_up.q.val().get_bits::<9>(16).to_signed_bits();
         self.twice_rest.next = bit_cast::<5, 3>(self.rest.q.val()) << 1;
         self.product.d.next = (self.slope.val() * self.twice_rest.val().to_signed_bits()).into();
-        self.twice_entry.next = bit_cast::<21, 16>(self.pairs.data.val().get_bits::<16>(0)) << 4;
+        self.twice_entry.next = bit_cast::<21, 16>(self.looked_up.q.val().get_bits::<16>(0)) << 4;
         self.entry.d.next = self.twice_entry.val().to_signed_bits();
 
-        // Beat 3: add.
+        // Beat 4: add.
         self.value.d.next = (self.entry.q.val() + self.product.q.val()).into();
 
-        // Beat 4: shift and round.
+        // Beat 5: shift and round.
         self.shifter.x.next = self.value.q.val();
         self.shifter.amount.next = self.whole.q.val();
         self.rounded.next = (self.shifter.y.val() + self.half.val()).into();

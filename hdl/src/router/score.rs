@@ -10,10 +10,10 @@
 //! | beat | what |
 //! |---:|---|
 //! | 1 | the sum stands, for at least three beats |
-//! | 1 … 5 | reciprocal |
-//! | 6, 7 | products with the powers of the first and the second expert |
-//! | 7, 8 | shift, rounding |
-//! | 8, 9 | the choices leave |
+//! | 1 … 6 | reciprocal |
+//! | 7, 8 | products with the powers of the first and the second expert |
+//! | 8, 9 | shift, rounding |
+//! | 9, 10 | the choices leave |
 //!
 //! Choices are never refused: whoever takes them keeps up.
 
@@ -52,7 +52,7 @@ pub struct Score {
     pub choice_score: Signal<Out, Bits<16>>,
 
     /// Beats since `power_last`: bit i is beat i + 1.
-    since_last: Register<Bits<9>>,
+    since_last: Register<Bits<10>>,
     has_first: Register<Bit>,
     has_second: Register<Bit>,
     first_expert: Register<Bits<6>>,
@@ -77,7 +77,7 @@ pub struct Score {
 
 impl Default for Score {
     fn default() -> Self {
-        assert_eq!(reciprocal::LATENCY, 5, "what the beats of the products are made for");
+        assert_eq!(reciprocal::LATENCY, 6, "what the beats of the products are made for");
         Self {
             clock: Default::default(),
             reset: Default::default(),
@@ -149,9 +149,9 @@ impl Logic for Score {
             }
         }
         self.since_last.d.next =
-            (self.since_last.q.val() << 1) | bit_cast::<9, 1>(self.power_last.val().into());
+            (self.since_last.q.val() << 1) | bit_cast::<10, 1>(self.power_last.val().into());
 
-        // Beats 1 to 5. As the sum stays for three beats, so does its
+        // Beats 1 to 6. As the sum stays for three beats, so does its
         // reciprocal: for both products and their shifts.
         self.reciprocal.valid.next = self.since_last.q.val().get_bit(0);
         self.reciprocal.x.next = bit_cast::<32, 22>(self.sum.q.val());
@@ -159,16 +159,16 @@ impl Logic for Score {
             self.second_power.d.next = self.best_power.q.val();
         }
 
-        // Beats 6 and 7: multiply.
+        // Beats 7 and 8: multiply.
         self.factor.next = self.first_power.val();
-        if self.since_last.q.val().get_bit(6) {
+        if self.since_last.q.val().get_bit(7) {
             self.factor.next = bit_cast::<17, 16>(self.second_power.q.val());
         }
         self.mantissa.next = bit_cast::<18, 17>(self.reciprocal.mantissa.val());
         self.product.d.next =
             (self.factor.val().to_signed_bits() * self.mantissa.val().to_signed_bits()).into();
 
-        // Beats 7 and 8: fifteen places and the rest of the exponent, round, the last place.
+        // Beats 8 and 9: fifteen places and the rest of the exponent, round, the last place.
         self.high.next = bit_cast::<19, 18>(self.product.q.val().get_bits::<18>(15));
         self.places.next = self.reciprocal.exponent.val() - 15;
         self.shifter.x.next = self.high.val().to_signed_bits();
@@ -179,11 +179,11 @@ impl Logic for Score {
             self.score.d.next = self.greatest.val();
         }
 
-        // Beats 8 and 9: out.
-        self.choice_valid.next = (self.since_last.q.val().get_bit(7) & self.has_first.q.val())
-            | (self.since_last.q.val().get_bit(8) & self.has_second.q.val());
+        // Beats 9 and 10: out.
+        self.choice_valid.next = (self.since_last.q.val().get_bit(8) & self.has_first.q.val())
+            | (self.since_last.q.val().get_bit(9) & self.has_second.q.val());
         self.choice_expert.next = self.first_expert.q.val();
-        if self.since_last.q.val().get_bit(8) {
+        if self.since_last.q.val().get_bit(9) {
             self.choice_expert.next = self.second_expert.q.val();
         }
         self.choice_token.next = self.of_token.q.val();

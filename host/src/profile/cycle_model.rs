@@ -252,7 +252,7 @@ impl<'a> Model<'a> {
     fn group(&mut self, start: u64, bytes: u64, group: &Group, lead: Option<(u64, u64)>) -> u64 {
         let [older, newer] = self.banks;
         let loaded = self.stream.take(bytes, older) + timing::ROWS_READY;
-        self.lanes.advance(start, Activity::Fetch);
+        self.lanes.advance(start + timing::LAYER, Activity::Fetch);
         self.lanes.advance(loaded, Activity::Rows);
         let (first, last) = lead.unwrap_or_default();
         self.lanes.advance(first, Activity::Norm);
@@ -294,6 +294,7 @@ impl<'a> Model<'a> {
                 // The hidden values are read back.
                 if index == 1 {
                     self.idle(self.written);
+                    self.lanes.advance(self.lanes.now() + timing::LAYER, Activity::Settle);
                 }
                 let beats = (layer.inputs / arch.vector as usize) as u64;
                 let group = Group { dots: tokens as u64, beats, service, finish: self.finish_cycles(true) };
@@ -333,7 +334,7 @@ impl<'a> Model<'a> {
         let experts = u64::from(route.experts);
         let rounds = u64::from(route.top_k).saturating_sub(1).max(1);
         let token = rounds * timing::ROUTE_TOKEN.max(experts + 2);
-        let alone = (2 * experts + 16 + u64::from(route.top_k)).max(token);
+        let alone = (2 * experts + 18 + u64::from(route.top_k)).max(token);
         let tokens = u64::from(route.tokens);
         let (follows, gate) = gate.unzip();
         let start = self.start(Engine::Router, wait, follows);

@@ -5,7 +5,7 @@
 /// From the start of a program to the request for its first descriptor.
 pub const START: u64 = 4;
 /// From the moment when a descriptor may start to its start.
-pub const DISPATCH: u64 = 6;
+pub const DISPATCH: u64 = 9;
 /// From the last result of a program to its end.
 pub const END: u64 = 4;
 
@@ -17,13 +17,15 @@ pub const STREAM: u64 = 3;
 pub const BURSTS_IN_FLIGHT: usize = 16;
 /// From the last entry of a row group to its first beat.
 pub const ROWS_READY: u64 = 2;
+/// From the start of a layer to its first beat, if its rows are there.
+pub const LAYER: u64 = 2;
 
 /// From the last beat of a dot product to its result: lanes and requantiser.
-pub const LANES: u64 = 8;
+pub const LANES: u64 = 11;
 /// From there to its first word.
 pub const DRAIN: u64 = 3;
 /// From a word's last slice in the epilogue to its write.
-pub const EPILOGUE: u64 = 9;
+pub const EPILOGUE: u64 = 10;
 /// From a word to its write if the epilogue has nothing to do.
 pub const PLAIN: u64 = 2;
 /// From a write to the start of what waits for it.
@@ -32,27 +34,27 @@ pub const SETTLED: u64 = 2;
 pub const RESULTS_IN_FLIGHT: u64 = 16;
 
 /// From the last word of a token to its first normalised word.
-pub const NORM: u64 = 26;
+pub const NORM: u64 = 28;
 /// From the start of a norm to its first word of the residual.
-pub const NORM_START: u64 = 2;
+pub const NORM_START: u64 = 3;
 /// From a word's write to the beat of a layer that follows word by word.
-pub const FOLLOW: u64 = 2;
+pub const FOLLOW: u64 = 3;
 
 /// From the start of attention to the read of its first query.
 pub const ATTENTION_START: u64 = 4;
 /// Cycles of a query's word on its way into a lane.
 pub const QUERY_WORD: u64 = 2;
 /// From the last key's result to the scale of the first lane, besides a cycle a key.
-pub const SOFTMAX: u64 = 18;
+pub const SOFTMAX: u64 = 19;
 
 /// Least cycles of the router for a token.
-pub const ROUTE_TOKEN: u64 = 13;
+pub const ROUTE_TOKEN: u64 = 15;
 /// From the end of a set's last token to closed queues.
 pub const ROUTE_CLOSE: u64 = 3;
 /// From closed queues, or from the expert before, to the next expert.
-pub const EXPERT: u64 = 2;
+pub const EXPERT: u64 = 3;
 
 /// From the first word that a copy reads to its write.
-pub const COPY: u64 = 4;
+pub const COPY: u64 = 5;
 /// From the last word of a copy into memory to its confirmation, besides memory's latency.
 pub const CONFIRMATION: u64 = 3;
