@@ -4,8 +4,9 @@
 //! memory holds V operands of nine bits a word; whoever writes it divides it
 //! into banks, so that the next rows load while these compute.
 //!
-//! Control is common to all lanes and comes from the lane array. A beat,
-//! counted from the array's port, reads a row word in its first beat, which stands in a register before it meets the broadcast word of the beat:
+//! Control is common to all lanes and comes from the lane array. Beats are counted
+//! from its port: the first reads a row word, which stands in a register before it
+//! meets the broadcast word.
 //!
 //! | beats | what |
 //! |---:|---|

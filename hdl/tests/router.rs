@@ -462,7 +462,7 @@ fn throughput_and_latency() {
             let lone = beats(&mut run, experts, top_k, 1);
             let many = beats(&mut run, experts, top_k, 51);
             assert_eq!(many - lone, 50 * a_token, "{experts} experts, top {top_k}");
-            let alone = 2 * experts as u64 + 17 + u64::from(top_k > 1) + (passes - 1) * a_token / passes;
+            let alone = 2 * experts as u64 + 19 + u64::from(top_k > 1) + (passes - 1) * a_token / passes;
             assert_eq!(lone, alone, "a lone token: {experts} experts, top {top_k}");
         }
     }

@@ -4,8 +4,8 @@ use crate::support::prelude::*;
 
 /// Reads `count` words from `address` on through a read port that grants
 /// (`read_valid` and `read_ready`) and answers in the beat after; offers them
-/// ready/valid, from a register. With `limited` only words of which `available` counts more
-/// than stand before them are read: it follows whoever writes them.
+/// ready/valid, from a register. With `limited` only words of which `available` counted, a beat
+/// ago, more than stand before them are read: it follows whoever writes them, as `available` grows.
 ///
 /// Throughput one word a beat; a word is offered in the beat after the answer.
 /// Up to three words are read and not taken, so that no read waits for `word_ready`.
@@ -34,6 +34,8 @@ pub struct Reader<const WORD: usize> {
     next_address: Register<Bits<20>>,
     remaining: Register<Bits<20>>,
     done: Register<Bits<20>>,
+    next_done: Signal<Local, Bits<20>>,
+    written: Register<Bit>,
     coming: Register<Bit>,
     /// The word that came in the beat before: offered if none is held.
     came: Register<Bit>,
@@ -57,6 +59,7 @@ impl<const WORD: usize> Logic for Reader<WORD> {
             self,
             clock,
             next_address,
+            written,
             remaining,
             done,
             coming,
@@ -80,14 +83,17 @@ impl<const WORD: usize> Logic for Reader<WORD> {
 
         self.read_valid.next = self.remaining.q.val().any()
             & (self.owed.q.val() != 3)
-            & (!self.limited.val() | (self.done.q.val() < self.available.val()));
+            & (!self.limited.val() | self.written.q.val());
         self.read_address.next = self.next_address.q.val();
         self.granted.next = self.read_valid.val() & self.read_ready.val();
         self.coming.d.next = self.granted.val();
+        self.next_done.next = self.done.q.val() + 1;
+        self.written.d.next = self.done.q.val() < self.available.val();
         if self.granted.val() {
             self.next_address.d.next = self.next_address.q.val() + 1;
             self.remaining.d.next = self.remaining.q.val() - 1;
-            self.done.d.next = self.done.q.val() + 1;
+            self.done.d.next = self.next_done.val();
+            self.written.d.next = self.next_done.val() < self.available.val();
         }
         if self.granted.val() & !self.take.val() {
             self.owed.d.next = self.owed.q.val() + 1;
@@ -121,6 +127,7 @@ impl<const WORD: usize> Logic for Reader<WORD> {
             self.next_address.d.next = self.address.val();
             self.remaining.d.next = self.count.val();
             self.done.d.next = 0.into();
+            self.written.d.next = self.available.val().any();
         }
         if self.reset.val() {
             self.remaining.d.next = 0.into();
