@@ -89,3 +89,32 @@ fn a_mixture_of_experts_leaves_the_same_on_the_netlist_of_tiny() {
 fn random_programs_leave_the_same_on_the_netlist_of_tiny() {
     assert_random_programs_leave_the_same(&TINY, &seeds());
 }
+
+#[test]
+fn a_mixture_of_experts_leaves_the_same_on_the_netlist_of_ecp5_85() {
+    if is_long() {
+        assert_eq!(run_mixture(&build(&ArchConfig::ecp5_85())), Ok(()));
+    }
+}
+
+/// The netlist with `to` for the first `from` behind the first `place`, built.
+#[track_caller]
+fn with_fault(netlist: &str, place: &str, from: &str, to: &str) -> CoreLibrary {
+    let (before, after) = netlist.split_once(place).expect("a place for the fault");
+    let faulty = format!("{before}{place}{}", after.replacen(from, to, 1));
+    assert_ne!(faulty, netlist, "no fault was planted");
+    CoreLibrary::from_netlist(&ArchConfig::tiny(), faulty).unwrap()
+}
+
+#[test]
+fn faults_in_the_netlist_are_noticed() {
+    if !is_long() {
+        return;
+    }
+    let netlist = netlist(&ArchConfig::tiny());
+    let unsigned = with_fault(&netlist, "MULT18X18D", ".SIGNEDB(1'h1)", ".SIGNEDB(1'h0)");
+    run_mixture(&unsigned).unwrap_err();
+    let wrong_table =
+        with_fault(&netlist, "TRELLIS_FF", "LUT4 #(\n    .INIT(16'h", "LUT4 #(\n    .INIT(16'h5a5a ^ 16'h");
+    run_mixture(&wrong_table).unwrap_err();
+}

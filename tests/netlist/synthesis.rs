@@ -6,9 +6,10 @@ use std::process::{Command, Output};
 use edge_moe_isa::arch::ArchConfig;
 use edge_moe_sim::CoreLibrary;
 
-/// From Verilog to cells of ECP5. Nets are split into bits: Verilator sees loops in a bus of which
-/// one bit follows another.
-const SCRIPT: &str = "read_verilog core.v; synth_ecp5 -top edge_moe; check -assert; splitnets; write_verilog -noattr ";
+/// From Verilog to cells of ECP5, one net a bit: Verilator would see loops in a bus of which one bit follows
+/// another. Aliases of nets and long names go, which are most of what Verilator would read.
+const SCRIPT: &str = "read_verilog core.v; synth_ecp5 -top edge_moe; check -assert; splitnets; \
+     opt_clean -purge; rename -hide w:* c:*; write_verilog -noattr ";
 
 /// The netlist of a core, from yosys or as it was kept from an earlier run of it.
 ///
@@ -18,7 +19,8 @@ pub fn netlist(arch: &ArchConfig) -> String {
     let version = run(yosys().arg("-V"));
     let origin = format!("// {}// {SCRIPT}\n{verilog}", String::from_utf8_lossy(&version.stdout));
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("netlists");
-    let kept = [folder.join(format!("{}.origin.v", arch.name)), folder.join(format!("{}.netlist.v", arch.name))];
+    let kept =
+        [folder.join(format!("{}.origin.v", arch.name)), folder.join(format!("{}.netlist.v", arch.name))];
     if std::fs::read_to_string(&kept[0]).is_ok_and(|text| text == origin)
         && let Ok(netlist) = std::fs::read_to_string(&kept[1])
     {
