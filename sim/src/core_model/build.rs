@@ -12,6 +12,9 @@ const TOP: &str = "edge_moe";
 /// Models of the cells of an ECP5 netlist.
 const CELLS: &str = include_str!("../netlist/cells.v");
 
+/// Statements in a file of the C++ of a netlist: its header is large, and every file reads it.
+const SPLIT: &str = "40000";
+
 /// A built core, from which models are made.
 #[derive(Clone, Debug)]
 pub struct CoreLibrary {
@@ -64,6 +67,8 @@ impl CoreLibrary {
             .source_text("netlist.v", netlist)
             .source_text("cells.v", CELLS)
             .argument("-Werror-USERFATAL")
+            .argument("--output-split")
+            .argument(SPLIT)
             .assertions(true)
             .load()?;
         Ok(Self { arch: arch.clone(), library })
