@@ -48,7 +48,8 @@ fn run_mixture(library: &CoreLibrary) -> Result<(), String> {
     let model = random_model(sample_shapes::mixture(), MODEL);
     let pictures = pictures(&model.config, 3);
     let compiled = compile_for(&model, library.arch(), &pictures[..2]);
-    let options = RtlOptions { seed: MODEL, cycle_limit: 4_000_000, ..RtlOptions::default() };
+    let options =
+        RtlOptions { seed: MODEL, timeout: 50_000, cycle_limit: 1_000_000, ..RtlOptions::default() };
     let device = RtlDevice::with_library(options.clone(), library.clone());
     let mut runtime = Runtime::new(device, compiled.clone()).unwrap();
     runtime.write_picture(&pictures[2]).unwrap();
@@ -115,6 +116,6 @@ fn faults_in_the_netlist_are_noticed() {
     let unsigned = with_fault(&netlist, "MULT18X18D", ".SIGNEDB(1'h1)", ".SIGNEDB(1'h0)");
     run_mixture(&unsigned).unwrap_err();
     let wrong_table =
-        with_fault(&netlist, "TRELLIS_FF", "LUT4 #(\n    .INIT(16'h", "LUT4 #(\n    .INIT(16'h5a5a ^ 16'h");
+        with_fault(&netlist, "MULT18X18D", "LUT4 #(\n    .INIT(16'h", "LUT4 #(\n    .INIT(~16'h");
     run_mixture(&wrong_table).unwrap_err();
 }
