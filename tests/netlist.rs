@@ -30,6 +30,14 @@ fn is_long() -> bool {
     std::env::var_os("EMOE_LONG").is_some()
 }
 
+/// Whether a test that takes minutes runs; says on stderr which one does not.
+fn runs_long(test: &str) -> bool {
+    if !is_long() {
+        eprintln!("{test}: left out, EMOE_LONG is not set");
+    }
+    is_long()
+}
+
 /// Seeds of random programs: one from outside, or a few, or many with `EMOE_LONG`.
 fn seeds() -> Vec<u64> {
     match std::env::var("EMOE_SEED") {
@@ -93,7 +101,7 @@ fn random_programs_leave_the_same_on_the_netlist_of_tiny() {
 
 #[test]
 fn a_mixture_of_experts_leaves_the_same_on_the_netlist_of_ecp5_85() {
-    if is_long() {
+    if runs_long("ecp5-85") {
         assert_eq!(run_mixture(&build(&ArchConfig::ecp5_85())), Ok(()));
     }
 }
@@ -109,7 +117,7 @@ fn with_fault(netlist: &str, place: &str, from: &str, to: &str) -> CoreLibrary {
 
 #[test]
 fn faults_in_the_netlist_are_noticed() {
-    if !is_long() {
+    if !runs_long("faults in the netlist") {
         return;
     }
     let netlist = netlist(&ArchConfig::tiny());

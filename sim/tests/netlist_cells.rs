@@ -34,6 +34,8 @@ fn what_has_no_model_is_refused() {
     assert_refused(&register(".CLKMUX(\"INV\")"), "TRELLIS_FF: CLKMUX is not CLK");
     assert_refused(&register(".SRMODE(\"ASYNC\")"), "TRELLIS_FF: SRMODE is not LSR_OVER_CE");
     assert_refused(&register(".LSRMODE(\"PRLD\")"), "LSRMODE");
+    let table = "TRELLIS_DPR16X4 #(.INITVAL(64'h1)) ram (.WCK(aclk), .WRE(1'b0), .RAD({3'b0, d}), .DO(q));";
+    assert_refused(table, "TRELLIS_DPR16X4: INITVAL is not undefined");
     assert_refused("ALU54B alu (.CLK0(aclk));", "ALU54B");
 }
 

@@ -1,9 +1,10 @@
-// Behaviour of the ECP5 cells that yosys (`synth_ecp5`) emits for a core, after Lattice's ECP5 family data sheet
-// (FPGA-DS-02012), memory usage guide (FPGA-TN-02204) and sysDSP usage guide (FPGA-TN-02205).
+// Behaviour of the ECP5 cells that yosys (`synth_ecp5`) emits for a core, as yosys's cell library defines it: functions, names and values of
+// parameters after its `cells_sim.v`; the layout of block RAMs and the operands of multipliers, which that file leaves open, after its techmaps.
+// Lattice's documents were not consulted.
 //
-// Only modes that a core with one clock needs. Verilator refuses a parameter with another value, and a
-// cell or a parameter that is not here; a pin with another value ends the simulation. Registers and memories in look-up tables have no initial value, so
-// that a missing reset shows; block RAMs hold what the bitstream loads into them.
+// Only modes that a core with one clock needs. Verilator refuses a parameter with another value, and a cell or a parameter that is not
+// here; a pin with another value ends the simulation. Registers and memories in look-up tables have no initial value, so that a missing
+// reset shows; block RAMs hold what the bitstream loads into them.
 
 // A function of four inputs.
 module LUT4 #(parameter [15:0] INIT = 0) (input A, input B, input C, input D, output Z);
@@ -60,6 +61,7 @@ module TRELLIS_DPR16X4 #(
 ) (input [3:0] DI, input [3:0] WAD, input WRE, input WCK, input [3:0] RAD, output [3:0] DO);
     if (WCKMUX != "WCK") $fatal(1, "TRELLIS_DPR16X4: WCKMUX is not WCK");
     if (WREMUX != "WRE") $fatal(1, "TRELLIS_DPR16X4: WREMUX is not WRE");
+    if (INITVAL !== 64'hx) $fatal(1, "TRELLIS_DPR16X4: INITVAL is not undefined");
     reg [3:0] words [0:15];
     always @(posedge WCK) if (WRE) words[WAD] <= DI;
     assign DO = words[RAD];
