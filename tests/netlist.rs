@@ -106,11 +106,23 @@ fn a_mixture_of_experts_leaves_the_same_on_the_netlist_of_ecp5_85() {
     }
 }
 
-/// The netlist with `to` for the first `from` behind the first `place`, built.
+/// Where a lane multiplies: the first multiplier of two signed operands that may be negative, since the
+/// sign bit of neither is a constant.
+fn lane_product(netlist: &str) -> usize {
+    let signed = [".A17(_", ".B17(_", ".SIGNEDA(1'h1)", ".SIGNEDB(1'h1)"];
+    let mut multipliers = netlist.match_indices("MULT18X18D").map(|(place, _)| place);
+    let is_lane = |place: &usize| {
+        let cell = netlist[*place..].split(");\n").next().unwrap_or_default();
+        signed.iter().all(|pin| cell.contains(pin))
+    };
+    multipliers.find(is_lane).expect("a product of signed operands")
+}
+
+/// The netlist with `to` for the first `from` in the lane, built.
 #[track_caller]
-fn with_fault(netlist: &str, place: &str, from: &str, to: &str) -> CoreLibrary {
-    let (before, after) = netlist.split_once(place).expect("a place for the fault");
-    let faulty = format!("{before}{place}{}", after.replacen(from, to, 1));
+fn with_fault(netlist: &str, from: &str, to: &str) -> CoreLibrary {
+    let (before, lane) = netlist.split_at(lane_product(netlist));
+    let faulty = format!("{before}{}", lane.replacen(from, to, 1));
     assert_ne!(faulty, netlist, "no fault was planted");
     CoreLibrary::from_netlist(&ArchConfig::tiny(), faulty).unwrap()
 }
@@ -121,9 +133,8 @@ fn faults_in_the_netlist_are_noticed() {
         return;
     }
     let netlist = netlist(&ArchConfig::tiny());
-    let unsigned = with_fault(&netlist, "MULT18X18D", ".SIGNEDB(1'h1)", ".SIGNEDB(1'h0)");
-    run_mixture(&unsigned).unwrap_err();
-    let wrong_table =
-        with_fault(&netlist, "MULT18X18D", "LUT4 #(\n    .INIT(16'h", "LUT4 #(\n    .INIT(~16'h");
-    run_mixture(&wrong_table).unwrap_err();
+    let unsigned = with_fault(&netlist, ".SIGNEDB(1'h1)", ".SIGNEDB(1'h0)");
+    eprintln!("an unsigned operand: {}", run_mixture(&unsigned).unwrap_err());
+    let wrong_table = with_fault(&netlist, "LUT4 #(\n    .INIT(16'h", "LUT4 #(\n    .INIT(~16'h");
+    eprintln!("another table of a LUT: {}", run_mixture(&wrong_table).unwrap_err());
 }
