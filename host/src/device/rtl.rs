@@ -87,6 +87,11 @@ impl RtlDevice {
         Self { options, ..Self::default() }
     }
 
+    /// A device that simulates a core built elsewhere, such as a netlist, for programs of its architecture.
+    pub fn with_library(options: RtlOptions, library: CoreLibrary) -> Self {
+        Self { options, library: Some(library), ..Self::default() }
+    }
+
     /// Calls `progress` now and then during a run, with the descriptor that runs.
     pub fn on_progress(&mut self, progress: impl FnMut(usize) + 'static) {
         self.progress = Some(Box::new(progress));

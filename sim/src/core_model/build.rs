@@ -9,6 +9,12 @@ use crate::{Error, Result};
 /// Name of the core's top module and of its unit in `edge_moe_hdl::config`.
 const TOP: &str = "edge_moe";
 
+/// Models of the cells of an ECP5 netlist.
+const CELLS: &str = include_str!("../netlist/cells.v");
+
+/// Statements in a file of the C++ of a netlist: its header is large, and every file reads it.
+const SPLIT: &str = "40000";
+
 /// A built core, from which models are made.
 #[derive(Clone, Debug)]
 pub struct CoreLibrary {
@@ -23,6 +29,14 @@ impl CoreLibrary {
     /// # Errors
     /// [`Error::Architecture`] if the sizes are not those of a named architecture.
     pub fn build(arch: &ArchConfig, waves: bool) -> Result<Self> {
+        Self::from_verilog(arch, Self::verilog(arch)?, waves)
+    }
+
+    /// Verilog of the core of a named architecture: what [`CoreLibrary::build`] builds, and what is synthesised.
+    ///
+    /// # Errors
+    /// [`Error::Architecture`] if the sizes are not those of a named architecture.
+    pub fn verilog(arch: &ArchConfig) -> Result<String> {
         if ArchConfig::by_name(&arch.name).as_ref() != Some(arch) {
             return Err(Error::Architecture(arch.name.clone()));
         }
@@ -30,8 +44,7 @@ impl CoreLibrary {
         let units = config::units(&arch.name).unwrap_or_default();
         let unit = units.into_iter().find(|unit| unit.name == TOP);
         let unit = unit.ok_or_else(|| problem(format!("crate edge-moe-hdl has no unit `{TOP}`")))?;
-        let verilog = (unit.verilog)(unit.name).map_err(|cause| problem(cause.to_string()))?;
-        Self::from_verilog(arch, verilog, waves)
+        (unit.verilog)(unit.name).map_err(|cause| problem(cause.to_string()))
     }
 
     /// Builds a core from Verilog of a module `edge_moe` with the core's ports.
@@ -40,6 +53,23 @@ impl CoreLibrary {
             .source_text(format!("{TOP}.v"), verilog)
             .optimisation(Optimisation::O3)
             .trace(if waves { Trace::Fst } else { Trace::Off })
+            .load()?;
+        Ok(Self { arch: arch.clone(), library })
+    }
+
+    /// Builds a core from a netlist for ECP5 as yosys writes it: a flat module `edge_moe` of the cells that
+    /// `netlist/cells.v` models, every net of one bit.
+    ///
+    /// # Errors
+    /// Verilator's, if there is a cell or a value of a parameter without a model.
+    pub fn from_netlist(arch: &ArchConfig, netlist: impl Into<String>) -> Result<Self> {
+        let library = Build::new(TOP)
+            .source_text("netlist.v", netlist)
+            .source_text("cells.v", CELLS)
+            .argument("-Werror-USERFATAL")
+            .argument("--output-split")
+            .argument(SPLIT)
+            .assertions(true)
             .load()?;
         Ok(Self { arch: arch.clone(), library })
     }
