@@ -46,12 +46,16 @@ pub use timing::Timing;
 /// Power-up wait of the chip in µs, the longest of the data sheets.
 pub const POWER_UP_US: u32 = 200;
 
+/// How far an edge of the chip's clock must be ahead of the next edge of the controller's clock, in ps: a quarter
+/// of a beat at 80 MHz.
+pub const CHIP_LEAD_PS: u32 = 3125;
+
 /// Beats from a read command at the pin cells until `dq_in` has its data, at CAS latency 2.
 ///
 /// Pin cells have a register each way. Count the clock's edges from 0, at which those of the outputs give
-/// out READ. The chip's clock lags by three quarters of a beat (270°): it takes READ at 0.75, gives out data
-/// behind 1.75 and holds it until 2.75 and a little longer. The register of the pin cell takes it at edge
-/// 3. One beat more each way makes it five.
+/// out READ. The chip takes READ shortly before edge 1, see [`CHIP_LEAD_PS`], gives out data behind its next
+/// edge, shortly before 2, and holds it until that shortly before 3 and a little longer. The register of the
+/// pin cell takes it at edge 3. One beat more each way makes it five.
 pub const CAPTURE_BEATS: usize = 5;
 
 #[derive(LogicBlock)]
@@ -109,7 +113,7 @@ pub struct Sdram<const BUS: usize, const STROBE: usize> {
 }
 
 impl<const BUS: usize, const STROBE: usize> Sdram<BUS, STROBE> {
-    /// The controller at a clock of 50 to 100 MHz.
+    /// The controller at a clock of 25 to 100 MHz.
     pub fn new(clock_mhz: u32) -> Self {
         Self::new_with_power_up(clock_mhz, POWER_UP_US)
     }

@@ -3,26 +3,31 @@
 //! All of it are cells of the FPGA, so it stands here as Verilog. Names of pins are those of
 //! `bitstreams/ulx3s-85f/ulx3s.lpf`.
 
+use super::sdram::{CHIP_LEAD_PS, POWER_UP_US};
 use super::serial_board::Settings;
 use crate::support::prelude::*;
 
 /// Clock of the board's oscillator in MHz.
 const OSCILLATOR_MHZ: u32 = 25;
-/// Divisors of the PLL: 25 MHz / 5 · 16 = 80 MHz, the oscillator inside at 80 · 7 = 560 MHz (400 to 800 are allowed).
+/// Clock of everything inside in MHz, a multiple of 5: what place and route reaches with each seed, see
+/// `bitstreams/ulx3s-85f/manifest.toml`.
+const CLOCK_MHZ: u32 = 40;
+/// The PLL's oscillator runs at about so many MHz; 400 to 800 are allowed.
+const PLL_MHZ: u32 = 600;
+/// Divisors of the PLL: the oscillator's clock to 5 MHz, the clock inside to 5 MHz, the PLL's oscillator to the clock.
 const PLL_INPUT_DIVISOR: u32 = 5;
-const PLL_FEEDBACK_DIVISOR: u32 = 16;
-const PLL_OUTPUT_DIVISOR: u32 = 7;
-/// Phase of the chip's clock in eighths of a period of the PLL's oscillator, of which a clock has 7 · 8: 270°.
-const SDRAM_PHASE: u32 = PLL_OUTPUT_DIVISOR * 8 * 270 / 360;
+const PLL_FEEDBACK_DIVISOR: u32 = CLOCK_MHZ * PLL_INPUT_DIVISOR / OSCILLATOR_MHZ;
+const PLL_OUTPUT_DIVISOR: u32 = PLL_MHZ / CLOCK_MHZ;
+/// How far the chip's clock lags, in eighths of a period of the PLL's oscillator: a beat less [`CHIP_LEAD_PS`].
+const SDRAM_PHASE: u32 =
+    8 * PLL_OUTPUT_DIVISOR - (8 * PLL_OUTPUT_DIVISOR * CLOCK_MHZ * CHIP_LEAD_PS + 500_000) / 1_000_000;
 /// Phase that both outputs have, in periods of the PLL's oscillator.
-const PHASE_OFFSET: u32 = 3;
+const PHASE_OFFSET: u32 = PLL_OUTPUT_DIVISOR / 2;
+const _: () = assert!(PLL_FEEDBACK_DIVISOR * OSCILLATOR_MHZ == CLOCK_MHZ * PLL_INPUT_DIVISOR);
 
-/// What is shipped: 80 MHz, 2 Mbaud.
-pub const SETTINGS: Settings = Settings {
-    clock_mhz: OSCILLATOR_MHZ / PLL_INPUT_DIVISOR * PLL_FEEDBACK_DIVISOR,
-    clocks_per_bit: 40,
-    power_up_us: super::sdram::POWER_UP_US,
-};
+/// What is shipped: 2 Mbaud.
+pub const SETTINGS: Settings =
+    Settings { clock_mhz: CLOCK_MHZ, clocks_per_bit: CLOCK_MHZ / 2, power_up_us: POWER_UP_US };
 
 /// The whole FPGA.
 #[derive(LogicBlock)]
@@ -116,10 +121,9 @@ IFS1P3DX sdram_d_in_{i} (.SCLK(clock), .SP(1'b1), .CD(1'b0), .D(from_pin_{i}), .
                 )
             })
             .collect();
-        let clock_mhz = SETTINGS.clock_mhz;
         let code = format!(
             "wire clock, sdram_clock, locked;
-(* FREQUENCY_PIN_CLKI=\"{OSCILLATOR_MHZ}\", FREQUENCY_PIN_CLKOP=\"{clock_mhz}\", FREQUENCY_PIN_CLKOS=\"{clock_mhz}\",
+(* FREQUENCY_PIN_CLKI=\"{OSCILLATOR_MHZ}\", FREQUENCY_PIN_CLKOP=\"{CLOCK_MHZ}\", FREQUENCY_PIN_CLKOS=\"{CLOCK_MHZ}\",
    ICP_CURRENT=\"12\", LPF_RESISTOR=\"8\", MFG_ENABLE_FILTEROPAMP=\"1\", MFG_GMCREF_SEL=\"2\" *)
 EHXPLLL #(
     .CLKI_DIV({PLL_INPUT_DIVISOR}), .CLKFB_DIV({PLL_FEEDBACK_DIVISOR}), .FEEDBK_PATH(\"CLKOP\"),
