@@ -73,8 +73,8 @@ impl Disturbance {
     /// What has arrived by that cycle.
     pub fn take(&mut self, now: u64) -> Vec<u8> {
         let mut arrived = Vec::new();
-        while let Some((_, bytes)) = self.carried.pop_front_if(|(arrival, _)| *arrival <= now) {
-            arrived.extend(bytes);
+        while self.carried.front().is_some_and(|(arrival, _)| *arrival <= now) {
+            arrived.extend(self.carried.pop_front().into_iter().flat_map(|(_, bytes)| bytes));
         }
         arrived
     }
