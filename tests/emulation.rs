@@ -81,6 +81,17 @@ fn a_board_answers_as_the_software_device_does() {
     let served = Served::new(board(&ArchConfig::tiny(), 0.0));
     assert_right(&run(&served.address, &model, &pictures), &model, &pictures);
 
+    // The clock of the whole board stands still when nobody has asked anything for a while.
+    let mut board = served.stop();
+    let is_still = |board: &mut EmulatedBoard| {
+        let before = board.cycles();
+        board.serve().unwrap();
+        board.cycles() == before
+    };
+    assert!((0..2000).any(|_| is_still(&mut board)), "the clock never stood still");
+    let served = Served::new(board);
+    assert_right(&run(&served.address, &model, &pictures[..1]), &model, &pictures[..1]);
+
     // The clock of the core stands still while it is idle, above; here it never does.
     let mut board = served.stop();
     board.stop_idle_core(false);

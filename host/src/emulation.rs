@@ -129,8 +129,10 @@ impl EmulatedBoard {
         Ok(())
     }
 
+    /// Is nothing on the way, in either direction?
     fn is_settled(&self) -> bool {
-        self.to_board.is_empty() && self.to_host.is_empty() && self.outgoing.is_empty()
+        let to_board = self.to_board.is_empty() && self.model.waiting() == 0;
+        to_board && self.to_host.is_empty() && self.outgoing.is_empty()
     }
 }
 
