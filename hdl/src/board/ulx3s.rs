@@ -77,7 +77,7 @@ fn output(pin: &str, source: &str, bits: usize) -> String {
 
 impl Logic for Ulx3s {
     fn update(&mut self) {
-        unimplemented!("simulated without its pin cells")
+        unimplemented!("cells of the FPGA: simulations stop at `SerialBoard`")
     }
 
     fn connect(&mut self) {

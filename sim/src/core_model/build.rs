@@ -6,7 +6,7 @@ use verilated::{Build, Initial, Library, Model, Optimisation, Trace};
 
 use crate::{Error, Result};
 
-/// Name of the core's top module and of its unit in `edge_moe_hdl::config`.
+/// Name of the core's top module.
 const TOP: &str = "edge_moe";
 
 /// Models of the cells of an ECP5 netlist.
@@ -37,14 +37,10 @@ impl CoreLibrary {
     /// # Errors
     /// [`Error::Architecture`] if the sizes are not those of a named architecture.
     pub fn verilog(arch: &ArchConfig) -> Result<String> {
-        if ArchConfig::by_name(&arch.name).as_ref() != Some(arch) {
-            return Err(Error::Architecture(arch.name.clone()));
-        }
-        let problem = |problem: String| Error::Verilog { arch: arch.name.clone(), problem };
-        let units = config::units(&arch.name).unwrap_or_default();
-        let unit = units.into_iter().find(|unit| unit.name == TOP);
-        let unit = unit.ok_or_else(|| problem(format!("crate edge-moe-hdl has no unit `{TOP}`")))?;
-        (unit.verilog)(unit.name).map_err(|cause| problem(cause.to_string()))
+        let named = ArchConfig::by_name(&arch.name).filter(|named| named == arch);
+        let verilog = named.and_then(|named| config::edge_moe(&named.name));
+        let verilog = verilog.ok_or_else(|| Error::Architecture(arch.name.clone()))?;
+        verilog.map_err(|cause| Error::Verilog { arch: arch.name.clone(), problem: cause.to_string() })
     }
 
     /// Builds a core from Verilog of a module `edge_moe` with the core's ports.
