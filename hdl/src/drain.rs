@@ -11,8 +11,9 @@
 //! one register while the words before leave from another.
 //!
 //! Words leave ready/valid with their address: one a beat, P of a set along
-//! time in P + 1 beats. A word leaves three beats after its last result came,
-//! at the earliest.
+//! time in P + 1 beats. A word leaves four beats after its last result came,
+//! at the earliest. Its last stage is a [`Skid`]: `word_ready` must not reach
+//! the registers of all lanes in the beat in which it comes.
 
 use crate::support::prelude::*;
 
@@ -117,6 +118,9 @@ pub struct Drain<const P: usize, const V: usize, const WORD: usize, const RESULT
     address: Register<Bits<20>>,
     modes: Register<Bits<23>>,
     stride: Register<Bits<20>>,
+    /// The stage before the words leave: word, and address above the modes.
+    leaving: Skid<WORD>,
+    leaving_tag: Skid<43>,
     room: Signal<Local, Bit>,
     take: Signal<Local, Bit>,
     along: Signal<Local, Bit>,
@@ -153,6 +157,8 @@ impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, co
             address: Default::default(),
             modes: Default::default(),
             stride: Default::default(),
+            leaving: Default::default(),
+            leaving_tag: Default::default(),
             room: Default::default(),
             take: Default::default(),
             along: Default::default(),
@@ -183,7 +189,7 @@ impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, co
         self.emit.next = self.command_queue.read_data.val().get_bit(46);
         self.room.next = !self.move_gathered.q.val()
             & (!self.remaining.q.val().any()
-                | ((self.remaining.q.val() == self.one.val()) & self.word_ready.val()));
+                | ((self.remaining.q.val() == self.one.val()) & self.leaving.in_ready.val()));
         self.take.next = self.command_queue.read_valid.val() & (self.room.val() | !self.emit.val());
         self.results_queue.read_ready.next = self.take.val();
         self.command_queue.read_ready.next = self.take.val();
@@ -201,27 +207,39 @@ impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, co
         self.move_gathered.d.next = self.take.val() & self.along.val() & self.emit.val();
 
         // Words leave.
-        self.out.shift.next = self.word_ready.val();
+        self.out.shift.next = self.leaving.in_ready.val();
         self.out.load.next = self.move_gathered.q.val() | (self.take.val() & !self.along.val());
         self.out.words.next = bit_cast::<WORDS, RESULTS>(self.results_queue.read_data.val());
         if self.move_gathered.q.val() {
             self.out.words.next = self.gathered.bus.val();
         }
-        self.word_valid.next = self.remaining.q.val().any() & !self.move_gathered.q.val();
-        self.word_address.next = self.address.q.val();
-        self.word_modes.next = self.modes.q.val();
-        self.word_data.next = self.out.word.val();
-        if self.word_valid.val() & self.word_ready.val() {
+        self.leaving.clock.next = self.clock.val();
+        self.leaving.reset.next = self.reset.val();
+        self.leaving.in_valid.next = self.remaining.q.val().any() & !self.move_gathered.q.val();
+        self.leaving.in_data.next = self.out.word.val();
+        self.leaving_tag.clock.next = self.clock.val();
+        self.leaving_tag.reset.next = self.reset.val();
+        self.leaving_tag.in_valid.next = self.leaving.in_valid.val();
+        self.leaving_tag.in_data.next =
+            (bit_cast::<43, 20>(self.address.q.val()) << 23) | bit_cast::<43, 23>(self.modes.q.val());
+        if self.leaving.in_valid.val() & self.leaving.in_ready.val() {
             self.remaining.d.next = self.remaining.q.val() - 1;
             self.address.d.next = self.address.q.val() + self.stride.q.val();
         }
+        self.leaving.out_ready.next = self.word_ready.val();
+        self.leaving_tag.out_ready.next = self.word_ready.val();
+        self.word_valid.next = self.leaving.out_valid.val();
+        self.word_address.next = self.leaving_tag.out_data.val().get_bits::<20>(23);
+        self.word_modes.next = self.leaving_tag.out_data.val().get_bits::<23>(0);
+        self.word_data.next = self.leaving.out_data.val();
         if self.take.val() & self.emit.val() {
             self.remaining.d.next = self.command_queue.read_data.val().get_bits::<6>(32);
             self.address.d.next = self.command_queue.read_data.val().get_bits::<20>(0);
             self.modes.d.next = self.command_queue.read_data.val().get_bits::<23>(48);
             self.stride.d.next = bit_cast::<20, 12>(self.command_queue.read_data.val().get_bits::<12>(20));
         }
-        self.busy.next = self.command_queue.read_valid.val() | self.remaining.q.val().any();
+        self.busy.next =
+            self.command_queue.read_valid.val() | self.remaining.q.val().any() | self.leaving.out_valid.val();
 
         if self.reset.val() {
             self.move_gathered.d.next = false;

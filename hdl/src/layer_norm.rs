@@ -108,12 +108,23 @@ pub struct LayerNorm<const V: usize, const WORD: usize, const L: usize, const A:
     leave_exponent: Delay<Bits<5>, 5>,
     parameters: ValidDelay<PARAMETERS>,
     parameter_word: Register<Bits<13>>,
+    /// Of all lanes: gains, lower and upper halves of the offsets.
+    gains: LaneRam<V, WORD, A>,
+    offsets_low: LaneRam<V, WORD, A>,
+    offsets_high: LaneRam<V, WORD, A>,
     split: Split<S<16>, V, WORD>,
-    lane: [Lane<A>; V],
+    lane: [Lane; V],
     records: Spread<Bits<64>, V, RECORDS>,
     records_held: Register<Bits<RECORDS>>,
     records_word: Register<Bits<A>>,
-    parameter_write_held: [Register<Bit>; V],
+    parameter_writes: Concat<Bit, V, V>,
+    parameter_writes_held: Register<Bits<V>>,
+    new_gains: Concat<Bits<16>, V, WORD>,
+    new_offsets_low: Concat<Bits<16>, V, WORD>,
+    new_offsets_high: Concat<Bits<16>, V, WORD>,
+    gain: Split<S<16>, V, WORD>,
+    offset_low: Split<Bits<16>, V, WORD>,
+    offset_high: Split<Bits<16>, V, WORD>,
     /// The `parameter_lane` with which a lane's record comes.
     record_lane: [Constant<Bits<L>>; V],
     concat: Concat<S<16>, V, WORD>,
@@ -184,12 +195,22 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
             leave_exponent: Default::default(),
             parameters: Default::default(),
             parameter_word: Default::default(),
+            gains: Default::default(),
+            offsets_low: Default::default(),
+            offsets_high: Default::default(),
             split: Default::default(),
             lane: from_fn(|_| Default::default()),
             records: Default::default(),
             records_held: Default::default(),
             records_word: Default::default(),
-            parameter_write_held: from_fn(|_| Default::default()),
+            parameter_writes: Default::default(),
+            parameter_writes_held: Default::default(),
+            new_gains: Default::default(),
+            new_offsets_low: Default::default(),
+            new_offsets_high: Default::default(),
+            gain: Default::default(),
+            offset_low: Default::default(),
+            offset_high: Default::default(),
             record_lane: from_fn(|lane| {
                 let lanes = RECORDS / 64;
                 Constant::new(((lane / lanes * lanes) as u64).into())
@@ -228,6 +249,7 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
             underway,
             records_held,
             records_word,
+            parameter_writes_held,
             last_word
         );
         self.ring.clock.next = self.clock.val();
@@ -331,16 +353,38 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
         self.records_held.d.next = self.parameter_records.val();
         self.records_word.d.next = self.parameter_address.val();
         self.records.bus.next = self.records_held.q.val();
+        self.parameter_writes_held.d.next = self.parameter_writes.bus.val();
+        self.gains.clock.next = self.clock.val();
+        self.gains.write_enable.next = self.parameter_writes_held.q.val();
+        self.gains.write_address.next = self.records_word.q.val();
+        self.gains.write_data.next = self.new_gains.bus.val();
+        self.gains.read_enable.next = self.parameters.q.val();
+        self.gains.read_address.next = self.parameter_word.q.val().get_bits::<A>(0);
+        self.gain.bus.next = self.gains.read_data.val();
+        self.offsets_low.clock.next = self.clock.val();
+        self.offsets_low.write_enable.next = self.parameter_writes_held.q.val();
+        self.offsets_low.write_address.next = self.records_word.q.val();
+        self.offsets_low.write_data.next = self.new_offsets_low.bus.val();
+        self.offsets_low.read_enable.next = self.parameters.q.val();
+        self.offsets_low.read_address.next = self.parameter_word.q.val().get_bits::<A>(0);
+        self.offset_low.bus.next = self.offsets_low.read_data.val();
+        self.offsets_high.clock.next = self.clock.val();
+        self.offsets_high.write_enable.next = self.parameter_writes_held.q.val();
+        self.offsets_high.write_address.next = self.records_word.q.val();
+        self.offsets_high.write_data.next = self.new_offsets_high.bus.val();
+        self.offsets_high.read_enable.next = self.parameters.q.val();
+        self.offsets_high.read_address.next = self.parameter_word.q.val().get_bits::<A>(0);
+        self.offset_high.bus.next = self.offsets_high.read_data.val();
         for i in 0..V {
             self.lane[i].clock.next = self.clock.val();
-            self.parameter_write_held[i].clock.next = self.clock.val();
-            self.parameter_write_held[i].d.next =
+            self.parameter_writes.lane[i].next =
                 self.parameter_write.val() & (self.parameter_lane.val() == self.record_lane[i].val());
-            self.lane[i].parameter_write.next = self.parameter_write_held[i].q.val();
-            self.lane[i].parameter_address.next = self.records_word.q.val();
-            self.lane[i].parameter_gain.next = self.records.lane[i].val().get_bits::<16>(0).to_signed_bits();
-            self.lane[i].parameter_offset.next =
-                self.records.lane[i].val().get_bits::<32>(32).to_signed_bits();
+            self.new_gains.lane[i].next = self.records.lane[i].val().get_bits::<16>(0);
+            self.new_offsets_low.lane[i].next = self.records.lane[i].val().get_bits::<16>(32);
+            self.new_offsets_high.lane[i].next = self.records.lane[i].val().get_bits::<16>(48);
+            self.lane[i].gain.next = self.gain.lane[i].val();
+            self.lane[i].offset_low.next = self.offset_low.lane[i].val();
+            self.lane[i].offset_high.next = self.offset_high.lane[i].val();
             self.lane[i].channels.next = self.positive_channels.val().to_signed_bits();
             self.lane[i].shift.next = self.shift.val();
             self.lane[i].bias_shift.next = self.bias_shift.val();
@@ -348,8 +392,6 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
             self.lane[i].sum.next = self.leave_sum.q.val();
             self.lane[i].mantissa.next = self.leave_mantissa.q.val();
             self.lane[i].exponent.next = self.leave_exponent.q.val();
-            self.lane[i].parameter_read.next = self.parameters.q.val();
-            self.lane[i].parameter_word.next = self.parameter_word.q.val().get_bits::<A>(0);
             self.concat.lane[i].next = self.lane[i].result.val();
         }
 
@@ -401,20 +443,16 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
 /// | 2 | D·r; `sum` |
 /// | 3 | D·r − Σr; `mantissa` |
 /// | 4, 5 | times mantissa, in two halves for one multiplier block each; `exponent` |
-/// | 6 | shifted; `parameter_read`, `parameter_word` |
-/// | 7 | z, gain and offset |
+/// | 6 | shifted |
+/// | 7 | z; `gain`, `offset_low`, `offset_high` |
 /// | 11 | `result` |
 ///
 /// The kernel's saturation of z is not built: no value lies further than
 /// √(D − 1) standard deviations from the mean (Samuelson's inequality), so that
 /// |z| ≤ √4095 · 2^12 · (1 + 2^−16) + 1 < 2^18.
 #[derive(LogicBlock)]
-struct Lane<const A: usize> {
+struct Lane {
     pub clock: Signal<In, Clock>,
-    pub parameter_write: Signal<In, Bit>,
-    pub parameter_address: Signal<In, Bits<A>>,
-    pub parameter_gain: Signal<In, S<16>>,
-    pub parameter_offset: Signal<In, S<32>>,
     pub channels: Signal<In, S<14>>,
     pub shift: Signal<In, Bits<6>>,
     pub bias_shift: Signal<In, Bits<5>>,
@@ -422,12 +460,12 @@ struct Lane<const A: usize> {
     pub sum: Signal<In, S<28>>,
     pub mantissa: Signal<In, Bits<17>>,
     pub exponent: Signal<In, Bits<5>>,
-    pub parameter_read: Signal<In, Bit>,
-    pub parameter_word: Signal<In, Bits<A>>,
+    pub gain: Signal<In, S<16>>,
+    pub offset_low: Signal<In, Bits<16>>,
+    pub offset_high: Signal<In, Bits<16>>,
     pub result: Signal<Out, S<16>>,
 
-    /// Gain, and the offset above it.
-    parameters: Ram<48, A>,
+    offset: Signal<Local, Bits<32>>,
     scaled: Register<S<29>>,
     centred: Register<S<29>>,
     positive_mantissa: Signal<Local, Bits<18>>,
@@ -437,7 +475,7 @@ struct Lane<const A: usize> {
     high_product: Register<S<30>>,
     high_placed: Signal<Local, Bits<47>>,
     product: Register<S<47>>,
-    shifter: ArithmeticShiftRight<43, 5>,
+    shifter: ShiftRightInto<43, 20, 5>,
     shifted: Register<S<20>>,
     plus_one: Signal<Local, S<20>>,
     one: Constant<S<20>>,
@@ -445,14 +483,10 @@ struct Lane<const A: usize> {
     requantise: Requantise,
 }
 
-impl<const A: usize> Default for Lane<A> {
+impl Default for Lane {
     fn default() -> Self {
         Self {
             clock: Default::default(),
-            parameter_write: Default::default(),
-            parameter_address: Default::default(),
-            parameter_gain: Default::default(),
-            parameter_offset: Default::default(),
             channels: Default::default(),
             shift: Default::default(),
             bias_shift: Default::default(),
@@ -460,10 +494,11 @@ impl<const A: usize> Default for Lane<A> {
             sum: Default::default(),
             mantissa: Default::default(),
             exponent: Default::default(),
-            parameter_read: Default::default(),
-            parameter_word: Default::default(),
+            gain: Default::default(),
+            offset_low: Default::default(),
+            offset_high: Default::default(),
+            offset: Default::default(),
             result: Default::default(),
-            parameters: Default::default(),
             scaled: Default::default(),
             centred: Default::default(),
             positive_mantissa: Default::default(),
@@ -483,20 +518,11 @@ impl<const A: usize> Default for Lane<A> {
     }
 }
 
-impl<const A: usize> Logic for Lane<A> {
+impl Logic for Lane {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, scaled, centred, low_product, high_product, product, shifted, z);
-        self.parameters.clock.next = self.clock.val();
         self.requantise.clock.next = self.clock.val();
-
-        self.parameters.write_enable.next = self.parameter_write.val();
-        self.parameters.write_address.next = self.parameter_address.val();
-        self.parameters.write_data.next = (bit_cast::<48, 32>(self.parameter_offset.val().get_bits::<32>(0))
-            << 16)
-            | bit_cast::<48, 16>(self.parameter_gain.val().get_bits::<16>(0));
-        self.parameters.read_enable.next = self.parameter_read.val();
-        self.parameters.read_address.next = self.parameter_word.val();
 
         // Beats 2 and 3: centre.
         self.scaled.d.next = (self.channels.val() * self.value.val()).into();
@@ -515,15 +541,16 @@ impl<const A: usize> Logic for Lane<A> {
         // Beats 6 and 7: right by 5 + exponent places, the last of them rounds.
         self.shifter.x.next = self.product.q.val().get_bits::<43>(4).to_signed_bits();
         self.shifter.amount.next = self.exponent.val();
-        self.shifted.d.next = self.shifter.y.val().into();
+        self.shifted.d.next = self.shifter.y.val();
         self.plus_one.next = (self.shifted.q.val() + self.one.val()).into();
         self.z.d.next = self.plus_one.val().get_bits::<19>(1).to_signed_bits();
 
         // Beat 8 on.
         self.requantise.acc.next = self.z.q.val().into();
-        self.requantise.multiplier.next =
-            self.parameters.read_data.val().get_bits::<16>(0).to_signed_bits().into();
-        self.requantise.bias.next = self.parameters.read_data.val().get_bits::<32>(16).to_signed_bits();
+        self.offset.next =
+            (bit_cast::<32, 16>(self.offset_high.val()) << 16) | bit_cast::<32, 16>(self.offset_low.val());
+        self.requantise.multiplier.next = self.gain.val().into();
+        self.requantise.bias.next = self.offset.val().to_signed_bits();
         self.requantise.bias_shift.next = self.bias_shift.val();
         self.requantise.shift.next = self.shift.val();
         self.requantise.nine_bits.next = false;

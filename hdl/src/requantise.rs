@@ -9,6 +9,9 @@
 
 use crate::support::prelude::*;
 
+/// Bits of a result before its last place is cut off, with a bit more so that they may be rounded.
+const SHIFTED: usize = 18;
+
 #[derive(LogicBlock)]
 pub struct Requantise {
     pub clock: Signal<In, Clock>,
@@ -30,11 +33,14 @@ pub struct Requantise {
     taken_bias: Register<S<32>>,
     taken_bias_shift: Register<Bits<5>>,
     bias_shifter: ShiftLeft<32, 57, 5>,
-    shifter: ArithmeticShiftRight<57, 6>,
+    shifter: ShiftRightInto<57, SHIFTED, 6>,
     product: Register<S<54>>,
     biased: Register<S<57>>,
     sum: Register<S<57>>,
-    shifted: Register<S<57>>,
+    shifted: Register<S<SHIFTED>>,
+    /// `shifted` is not all of the sum, whose sign stands here.
+    lost: Register<Bit>,
+    negative: Register<Bit>,
     rounded: Register<S<16>>,
     /// The result is greater than all that it may be, or less.
     above: Register<Bit>,
@@ -44,12 +50,12 @@ pub struct Requantise {
     /// `nine_bits` beside the operands, `product`, `sum`, `shifted` and `rounded`.
     nine: [Register<Bit>; 5],
     // Bounds of `shifted`: a result is half of it plus one, rounded down.
-    plus_one: Signal<Local, S<57>>,
-    one: Constant<S<57>>,
-    greatest_16: Constant<S<57>>,
-    least_16: Constant<S<57>>,
-    greatest_9: Constant<S<57>>,
-    least_9: Constant<S<57>>,
+    plus_one: Signal<Local, S<SHIFTED>>,
+    one: Constant<S<SHIFTED>>,
+    greatest_16: Constant<S<SHIFTED>>,
+    least_16: Constant<S<SHIFTED>>,
+    greatest_9: Constant<S<SHIFTED>>,
+    least_9: Constant<S<SHIFTED>>,
     most: Constant<S<16>>,
     least: Constant<S<16>>,
     most_of_nine: Constant<S<16>>,
@@ -82,6 +88,8 @@ impl Default for Requantise {
             biased: Default::default(),
             sum: Default::default(),
             shifted: Default::default(),
+            lost: Default::default(),
+            negative: Default::default(),
             rounded: Default::default(),
             above: Default::default(),
             below: Default::default(),
@@ -105,7 +113,7 @@ impl Logic for Requantise {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, taken_acc, taken_multiplier, taken_bias, taken_bias_shift);
-        dff_setup!(self, clock, product, biased, sum, shifted, rounded, above, below);
+        dff_setup!(self, clock, product, biased, sum, shifted, lost, negative, rounded, above, below);
         for i in 0..3 {
             self.places[i].clock.next = self.clock.val();
         }
@@ -140,6 +148,8 @@ impl Logic for Requantise {
         self.shifter.x.next = self.sum.q.val();
         self.shifter.amount.next = self.places[2].q.val();
         self.shifted.d.next = self.shifter.y.val();
+        self.lost.d.next = self.shifter.lost.val();
+        self.negative.d.next = self.sum.q.val().get_bit(56);
 
         // Beat 5: round, the last place; whether it must saturate.
         self.plus_one.next = (self.shifted.q.val() + self.one.val()).into();
@@ -149,6 +159,11 @@ impl Logic for Requantise {
         if self.nine[3].q.val() {
             self.above.d.next = self.shifted.q.val() > self.greatest_9.val();
             self.below.d.next = self.shifted.q.val() < self.least_9.val();
+        }
+
+        if self.lost.q.val() {
+            self.above.d.next = !self.negative.q.val();
+            self.below.d.next = self.negative.q.val();
         }
 
         // Saturate.

@@ -7,8 +7,8 @@
 //! words, so it waits every other beat at most. One word a beat is written, always at once.
 //!
 //! Latency one beat for row reads, two for broadcast reads, which see what is
-//! written in their own beat. A row that is read in the beat in which it is
-//! written is read as it was before.
+//! written in their own beat. What is read of a word in the beat in which it is
+//! written is unknown (for a broadcast read: in the beat after its own).
 
 use crate::support::prelude::*;
 

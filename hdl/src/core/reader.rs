@@ -4,11 +4,11 @@ use crate::support::prelude::*;
 
 /// Reads `count` words from `address` on through a read port that grants
 /// (`read_valid` and `read_ready`) and answers in the beat after; offers them
-/// ready/valid, from a register. With `limited` only words of which `available` counted, a beat
+/// ready/valid, from a queue. With `limited` only words of which `available` counted, a beat
 /// ago, more than stand before them are read: it follows whoever writes them, as `available` grows.
 ///
-/// Throughput one word a beat; a word is offered in the beat after the answer.
-/// Up to three words are read and not taken, so that no read waits for `word_ready`.
+/// Throughput one word a beat; a word is offered two beats after the answer.
+/// Up to four words are read and not taken, so that no read waits for `word_ready`.
 #[derive(LogicBlock, Default)]
 pub struct Reader<const WORD: usize> {
     pub clock: Signal<In, Clock>,
@@ -37,17 +37,9 @@ pub struct Reader<const WORD: usize> {
     next_done: Signal<Local, Bits<20>>,
     written: Register<Bit>,
     coming: Register<Bit>,
-    /// The word that came in the beat before: offered if none is held.
-    came: Register<Bit>,
-    arrived: Register<Bits<WORD>>,
-    /// Words that are held: the first is offered.
-    held: Register<Bits<2>>,
-    first: Register<Bits<WORD>>,
-    second: Register<Bits<WORD>>,
-    third: Register<Bits<WORD>>,
-    /// Words read and not taken, and what is left of those held.
-    owed: Register<Bits<2>>,
-    left: Signal<Local, Bits<2>>,
+    words: Fifo<WORD, 3>,
+    /// Words read and not taken.
+    owed: Register<Bits<3>>,
     take: Signal<Local, Bit>,
     granted: Signal<Local, Bit>,
 }
@@ -55,34 +47,18 @@ pub struct Reader<const WORD: usize> {
 impl<const WORD: usize> Logic for Reader<WORD> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clock,
-            next_address,
-            written,
-            remaining,
-            done,
-            coming,
-            came,
-            arrived,
-            held,
-            first,
-            second,
-            third,
-            owed
-        );
-
-        self.came.d.next = self.coming.q.val();
-        self.arrived.d.next = self.read_data.val();
-        self.word_valid.next = self.came.q.val() | self.held.q.val().any();
-        self.word_data.next = self.arrived.q.val();
-        if self.held.q.val().any() {
-            self.word_data.next = self.first.q.val();
-        }
+        dff_setup!(self, clock, next_address, written, remaining, done, coming, owed);
+        self.words.clock.next = self.clock.val();
+        self.words.reset.next = self.reset.val();
+        self.words.write.next = self.coming.q.val();
+        self.words.write_data.next = self.read_data.val();
+        self.words.read_ready.next = self.word_ready.val();
+        self.word_valid.next = self.words.read_valid.val();
+        self.word_data.next = self.words.read_data.val();
         self.take.next = self.word_valid.val() & self.word_ready.val();
 
         self.read_valid.next = self.remaining.q.val().any()
-            & (self.owed.q.val() != 3)
+            & (self.owed.q.val() != 4)
             & (!self.limited.val() | self.written.q.val());
         self.read_address.next = self.next_address.q.val();
         self.granted.next = self.read_valid.val() & self.read_ready.val();
@@ -101,26 +77,6 @@ impl<const WORD: usize> Logic for Reader<WORD> {
             self.owed.d.next = self.owed.q.val() - 1;
         }
 
-        // What came and is not taken goes behind what is left.
-        self.left.next = self.held.q.val();
-        if self.take.val() & self.held.q.val().any() {
-            self.left.next = self.held.q.val() - 1;
-            self.first.d.next = self.second.q.val();
-            self.second.d.next = self.third.q.val();
-        }
-        self.held.d.next = self.left.val();
-        if self.came.q.val() & (self.held.q.val().any() | !self.take.val()) {
-            self.held.d.next = self.left.val() + 1;
-            if self.left.val() == 0 {
-                self.first.d.next = self.arrived.q.val();
-            }
-            if self.left.val() == 1 {
-                self.second.d.next = self.arrived.q.val();
-            }
-            if self.left.val() == 2 {
-                self.third.d.next = self.arrived.q.val();
-            }
-        }
         self.busy.next = self.remaining.q.val().any() | self.owed.q.val().any();
 
         if self.start.val() {
@@ -132,8 +88,6 @@ impl<const WORD: usize> Logic for Reader<WORD> {
         if self.reset.val() {
             self.remaining.d.next = 0.into();
             self.coming.d.next = false;
-            self.came.d.next = false;
-            self.held.d.next = 0.into();
             self.owed.d.next = 0.into();
         }
     }

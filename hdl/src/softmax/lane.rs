@@ -86,7 +86,7 @@ impl<const V: usize, const ROW: usize, const A: usize> Default for SoftmaxLane<V
             element: Default::default(),
             probabilities: Default::default(),
             sum: Default::default(),
-            scores: Default::default(),
+            scores: Ram::reading_old(),
             nearly_one: Constant::new(S::new((1 << LOGIT_FRACTION_BITS) - 1)),
             rounded_up: Default::default(),
             ceiling: Default::default(),

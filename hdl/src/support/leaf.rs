@@ -3,12 +3,12 @@
 //! | cell | why |
 //! |---|---|
 //! | [`Register`] | rust-hdl's has an initial value, which hides a missing reset |
-//! | [`Ram`] | any depth, a read enable, the kind of memory asked for |
+//! | [`Ram`], [`LaneRam`] | any depth, a read enable, lanes written by themselves, the kind of memory asked for |
 //! | [`Rom`] | a table of the kernels, read like a RAM |
 //! | [`Concat`], [`Split`], [`Spread`] | no concatenation and no indexed assignment in the kernel |
 //! | [`Slice`] | no slice at a place that is computed when the unit is made |
 //! | [`Widen`] | no shift by a const generic |
-//! | [`ShiftLeft`], [`ArithmeticShiftRight`] | no `>>>`, no variable shift of signed values |
+//! | [`ShiftLeft`], [`ArithmeticShiftRight`], [`ShiftRightInto`] | no `>>>`, no variable shift of signed values |
 //! | [`Gather`] | no indexed assignment |
 //! | [`ShiftOut`] | a shift by a const generic |
 //! | [`Dot`] | a product per element and their sum, as one expression per stage |
@@ -53,16 +53,49 @@ impl<T: Synth> Logic for Register<T> {
     }
 }
 
-/// Memories of up to so many words are made of look-up tables: queues and parameters are wide and
-/// shallow, and would take a third of an ECP5-85F's block RAMs for an eighth of their bits.
-const LUT_RAM_WORDS: usize = 128;
+/// Memories of up to so many words are made of look-up tables: queues are wide and shallow, and would
+/// take a third of an ECP5-85F's block RAMs for an eighth of their bits.
+const LUT_RAM_WORDS: usize = 64;
 
 /// Tables of up to so many bits, of which every lane has one, likewise.
 const LUT_ROM_BITS: usize = 4096;
 
+/// What a port reads of a word in the beat in which the other port writes it.
+enum Collision {
+    /// What it held before.
+    Old,
+    /// Unknown, and something else than was written or held in simulations.
+    Unknown,
+}
+
+/// Words of `width` bits, a read port, and the write port that is given.
+fn ram(words: usize, width: usize, collision: &Collision, write: &str) -> Verilog {
+    let style = if words <= LUT_RAM_WORDS { "distributed" } else { "block" };
+    let read = match collision {
+        Collision::Old => "if (read_enable) read_data <= words[read_address];".into(),
+        Collision::Unknown => format!(
+            "if (read_enable) begin
+        read_data <= words[read_address];
+        if (write_enable != 0 && write_address == read_address) read_data <= {width}'bx;
+    end"
+        ),
+    };
+    Verilog::Custom(format!(
+        "(* ram_style = \"{style}\" *) reg [{high}:0] words [0:{last}];
+always @(posedge clock) begin
+    {read}
+    {write}
+end",
+        high = width - 1,
+        last = words - 1,
+    ))
+}
+
 /// One read and one write port of W bits. Data arrives the beat after
-/// `read_enable` and stays until the next read. Reading a word in the beat it
-/// is written gives what it held before.
+/// `read_enable` and stays until the next read.
+///
+/// What is read of a word in the beat in which it is written is unknown: block RAMs differ, and to
+/// promise it takes a bypass of the whole width. See [`Ram::reading_old`].
 #[derive(LogicBlock)]
 pub struct Ram<const W: usize, const A: usize> {
     /// Clock.
@@ -80,6 +113,7 @@ pub struct Ram<const W: usize, const A: usize> {
     /// The word.
     pub write_data: Signal<In, Bits<W>>,
     _words: usize,
+    _collision: Collision,
 }
 
 impl<const W: usize, const A: usize> Ram<W, A> {
@@ -95,7 +129,13 @@ impl<const W: usize, const A: usize> Ram<W, A> {
             write_address: Default::default(),
             write_data: Default::default(),
             _words: words,
+            _collision: Collision::Unknown,
         }
+    }
+
+    /// 2^A words; one that is read in the beat in which it is written is read as it was before.
+    pub fn reading_old() -> Self {
+        Self { _collision: Collision::Old, ..Self::default() }
     }
 }
 
@@ -113,16 +153,62 @@ impl<const W: usize, const A: usize> Logic for Ram<W, A> {
     }
 
     fn hdl(&self) -> Verilog {
-        let style = if self._words <= LUT_RAM_WORDS { "distributed" } else { "block" };
-        Verilog::Custom(format!(
-            "(* ram_style = \"{style}\" *) reg [{width}:0] words [0:{last}];
-always @(posedge clock) begin
-    if (read_enable) read_data <= words[read_address];
-    if (write_enable) words[write_address] <= write_data;
-end",
-            width = W - 1,
-            last = self._words - 1,
-        ))
+        let write = "if (write_enable) words[write_address] <= write_data;";
+        ram(self._words, W, &self._collision, write)
+    }
+}
+
+/// A [`Ram`] of 2^A words of N lanes, W bits in all, that writes any of the lanes of a word: so that
+/// narrow memories side by side fill block RAMs together.
+#[derive(LogicBlock)]
+pub struct LaneRam<const N: usize, const W: usize, const A: usize> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Reads a word.
+    pub read_enable: Signal<In, Bit>,
+    /// Its address.
+    pub read_address: Signal<In, Bits<A>>,
+    /// The word, a beat later.
+    pub read_data: Signal<Out, Bits<W>>,
+    /// Lanes that are written.
+    pub write_enable: Signal<In, Bits<N>>,
+    /// Address of their word.
+    pub write_address: Signal<In, Bits<A>>,
+    /// The word.
+    pub write_data: Signal<In, Bits<W>>,
+}
+
+impl<const N: usize, const W: usize, const A: usize> Default for LaneRam<N, W, A> {
+    fn default() -> Self {
+        assert!(W.is_multiple_of(N), "{N} lanes of {W} bits");
+        Self {
+            clock: Default::default(),
+            read_enable: Default::default(),
+            read_address: Default::default(),
+            read_data: Default::default(),
+            write_enable: Default::default(),
+            write_address: Default::default(),
+            write_data: Default::default(),
+        }
+    }
+}
+
+impl<const N: usize, const W: usize, const A: usize> Logic for LaneRam<N, W, A> {
+    verilog_only!();
+
+    fn connect(&mut self) {
+        self.read_data.connect();
+    }
+
+    fn hdl(&self) -> Verilog {
+        let lane = |lane: usize| {
+            let (high, low) = ((lane + 1) * (W / N) - 1, lane * (W / N));
+            format!(
+                "if (write_enable[{lane}]) words[write_address][{high}:{low}] <= write_data[{high}:{low}];"
+            )
+        };
+        let lanes: Vec<String> = (0..N).map(lane).collect();
+        ram(1 << A, W, &Collision::Unknown, &lanes.join("\n    "))
     }
 }
 
@@ -401,6 +487,64 @@ impl<const N: usize, const B: usize> Logic for ArithmeticShiftRight<N, B> {
 
     fn hdl(&self) -> Verilog {
         Verilog::Custom("always @(*) y = x >>> amount;".into())
+    }
+}
+
+/// `y = x >>> amount` where only M bits of it are wanted, without a register: whether they are all
+/// of it, too.
+///
+/// The greatest step comes first, and no step keeps more bits than those behind it can still move
+/// into the M: half the multiplexers of a whole shift if M is small.
+#[derive(LogicBlock, Default)]
+pub struct ShiftRightInto<const N: usize, const M: usize, const B: usize> {
+    /// The value.
+    pub x: Signal<In, S<N>>,
+    /// Places.
+    pub amount: Signal<In, Bits<B>>,
+    /// The lowest M bits of the value divided by 2^amount, rounded down.
+    pub y: Signal<Out, S<M>>,
+    /// The quotient needs more than M bits.
+    pub lost: Signal<Out, Bit>,
+}
+
+impl<const N: usize, const M: usize, const B: usize> ShiftRightInto<N, M, B> {
+    /// The step of 2^`step` places, from `from` bits to `to`.
+    fn step(step: usize, from: usize, to: usize) -> String {
+        let places = 1 << step;
+        // Bits from `low` on are those that do not move along, and the sign.
+        let alike = |low: usize| match from - 1 {
+            sign if low < sign => format!("!(&x_{step}[{sign}:{low}] | ~|x_{step}[{sign}:{low}])"),
+            _ => "1'b0".into(),
+        };
+        format!(
+            "wire signed [{from}-1:0] moved_{step} = amount[{step}] ? x_{step} >>> {places} : x_{step};
+wire lost_{step} = amount[{step}] ? {moved} : {stayed};\n",
+            moved = alike(to - 1 + places),
+            stayed = alike(to - 1),
+        )
+    }
+}
+
+impl<const N: usize, const M: usize, const B: usize> Logic for ShiftRightInto<N, M, B> {
+    verilog_only!();
+
+    fn connect(&mut self) {
+        self.y.connect();
+        self.lost.connect();
+    }
+
+    fn hdl(&self) -> Verilog {
+        let mut code = String::new();
+        let (mut from, mut value) = (N, String::from("x"));
+        for step in (0..B).rev() {
+            let to = from.min(M + (1 << step) - 1);
+            code += &format!("wire signed [{from}-1:0] x_{step} = {value};\n");
+            code += &Self::step(step, from, to);
+            (from, value) = (to, format!("moved_{step}[{}:0]", to - 1));
+        }
+        let lost: Vec<String> = (0..B).map(|step| format!("lost_{step}")).collect();
+        code += &format!("always @(*) y = {value};\nalways @(*) lost = {};", lost.join(" | "));
+        Verilog::Custom(code)
     }
 }
 

@@ -33,22 +33,24 @@ mod emit;
 mod fifo;
 mod leaf;
 mod signed;
+mod skid;
 
 pub use delay::{Delay, ValidDelay};
 pub use emit::{EmitError, verilog};
 pub use fifo::Fifo;
 pub use leaf::{
-    ArithmeticShiftRight, Concat, Dot, Gather, Moments, Ram, Register, Rom, ShiftLeft, ShiftOut, Slice,
-    Split, Spread, Widen,
+    ArithmeticShiftRight, Concat, Dot, Gather, LaneRam, Moments, Ram, Register, Rom, ShiftLeft, ShiftOut,
+    ShiftRightInto, Slice, Split, Spread, Widen,
 };
 pub use signed::{AsSigned, S};
+pub use skid::Skid;
 
 /// What every unit imports: rust-hdl's core and this layer.
 pub mod prelude {
     pub(crate) use super::with_defaults;
     pub use super::{
-        ArithmeticShiftRight, AsSigned, Concat, Delay, Dot, Fifo, Gather, Moments, Ram, Register, Rom, S,
-        ShiftLeft, ShiftOut, Slice, Split, Spread, ValidDelay, Widen,
+        ArithmeticShiftRight, AsSigned, Concat, Delay, Dot, Fifo, Gather, LaneRam, Moments, Ram, Register,
+        Rom, S, ShiftLeft, ShiftOut, ShiftRightInto, Skid, Slice, Split, Spread, ValidDelay, Widen,
     };
     pub use rust_hdl_core::prelude::*;
     pub use rust_hdl_widgets::dff_setup;

@@ -23,7 +23,7 @@ pub const LAYER: u64 = 2;
 /// From the last beat of a dot product to its result: lanes and requantiser.
 pub const LANES: u64 = 11;
 /// From there to its first word.
-pub const DRAIN: u64 = 3;
+pub const DRAIN: u64 = 4;
 /// From a word's last slice in the epilogue to its write.
 pub const EPILOGUE: u64 = 10;
 /// From a word to its write if the epilogue has nothing to do.
