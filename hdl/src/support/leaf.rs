@@ -55,7 +55,15 @@ impl<T: Synth> Logic for Register<T> {
 
 /// Memories of up to so many words are made of look-up tables: queues are wide and shallow, and would
 /// take a third of an ECP5-85F's block RAMs for an eighth of their bits.
-const LUT_RAM_WORDS: usize = 64;
+const LUT_RAM_WORDS: usize = 128;
+
+/// Likewise for memories of many lanes, which are worth a block RAM sooner.
+const LUT_LANE_RAM_WORDS: usize = 64;
+
+/// Bits of a block RAM that is as deep as it can be: 8192 words of two bits, 4096 of four, and so on.
+const BLOCK_RAM_BITS: usize = 16384;
+/// Memories of more words are cut into slices of one block RAM each.
+const UNCUT_WORDS: usize = 4096;
 
 /// Tables of up to so many bits, of which every lane has one, likewise.
 const LUT_ROM_BITS: usize = 4096;
@@ -68,27 +76,36 @@ enum Collision {
     Unknown,
 }
 
-/// Words of `width` bits, a read port, and the write port that is given.
-fn ram(words: usize, width: usize, collision: &Collision, write: &str) -> Verilog {
-    let style = if words <= LUT_RAM_WORDS { "distributed" } else { "block" };
+/// `name`, so many words of `width` bits of the given kind of memory, a read port to `to`, and a write
+/// port that does `write`.
+fn ram(
+    name: &str,
+    style: &str,
+    words: usize,
+    to: (&str, usize),
+    collision: &Collision,
+    write: &str,
+) -> String {
+    let (to, width) = to;
     let read = match collision {
-        Collision::Old => "if (read_enable) read_data <= words[read_address];".into(),
+        Collision::Old => format!("if (read_enable) {to} <= {name}[read_address];"),
         Collision::Unknown => format!(
             "if (read_enable) begin
-        read_data <= words[read_address];
-        if (write_enable != 0 && write_address == read_address) read_data <= {width}'bx;
+        {to} <= {name}[read_address];
+        if (write_enable != 0 && write_address == read_address) {to} <= {width}'bx;
     end"
         ),
     };
-    Verilog::Custom(format!(
-        "(* ram_style = \"{style}\" *) reg [{high}:0] words [0:{last}];
+    format!(
+        "(* ram_style = \"{style}\" *) reg [{high}:0] {name} [0:{last}];
 always @(posedge clock) begin
     {read}
     {write}
-end",
+end
+",
         high = width - 1,
         last = words - 1,
-    ))
+    )
 }
 
 /// One read and one write port of W bits. Data arrives the beat after
@@ -153,8 +170,28 @@ impl<const W: usize, const A: usize> Logic for Ram<W, A> {
     }
 
     fn hdl(&self) -> Verilog {
-        let write = "if (write_enable) words[write_address] <= write_data;";
-        ram(self._words, W, &self._collision, write)
+        let style = if self._words <= LUT_RAM_WORDS { "distributed" } else { "block" };
+        if self._words <= UNCUT_WORDS {
+            let write = "if (write_enable) words[write_address] <= write_data;";
+            return Verilog::Custom(ram(
+                "words",
+                style,
+                self._words,
+                ("read_data", W),
+                &self._collision,
+                write,
+            ));
+        }
+        // A bit has one block RAM, not one in each of several banks, and no multiplexer behind them:
+        // their wires would meet in the middle of the FPGA.
+        let bits = (BLOCK_RAM_BITS / self._words.next_power_of_two()).clamp(1, W);
+        let slice = |low: usize| {
+            let high = W.min(low + bits) - 1;
+            let (name, to) = (format!("words_{low}"), format!("read_data[{high}:{low}]"));
+            let write = format!("if (write_enable) {name}[write_address] <= write_data[{high}:{low}];");
+            ram(&name, style, self._words, (&to, high + 1 - low), &self._collision, &write)
+        };
+        Verilog::Custom((0..W).step_by(bits).map(slice).collect())
     }
 }
 
@@ -208,7 +245,9 @@ impl<const N: usize, const W: usize, const A: usize> Logic for LaneRam<N, W, A> 
             )
         };
         let lanes: Vec<String> = (0..N).map(lane).collect();
-        ram(1 << A, W, &Collision::Unknown, &lanes.join("\n    "))
+        let style = if 1 << A <= LUT_LANE_RAM_WORDS { "distributed" } else { "block" };
+        let (to, write) = (("read_data", W), lanes.join("\n    "));
+        Verilog::Custom(ram("words", style, 1 << A, to, &Collision::Unknown, &write))
     }
 }
 
