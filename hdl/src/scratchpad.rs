@@ -6,9 +6,9 @@
 //! bank that the broadcast of the beat before reads. Both walk through consecutive
 //! words, so it waits every other beat at most. One word a beat is written, always at once.
 //!
-//! Latency one beat for row reads, two for broadcast reads, which see what is
-//! written in their own beat. What is read of a word in the beat in which it is
-//! written is unknown (for a broadcast read: in the beat after its own).
+//! Latency one beat for row reads, two for broadcast reads. A write stands in a
+//! register first, too: its wires reach all block RAMs. Row reads see it two beats
+//! later, broadcast reads one; what they read of its word a beat sooner is unknown.
 
 use crate::support::prelude::*;
 
@@ -35,6 +35,9 @@ pub struct Scratchpad<const WORD: usize, const A: usize, const B: usize> {
     odd: Ram<WORD, B>,
     reads: Register<Bit>,
     reads_address: Register<Bits<A>>,
+    writes: Register<Bit>,
+    writes_address: Register<Bits<A>>,
+    writes_data: Register<Bits<WORD>>,
     read_odd: Register<Bit>,
     row_odd: Register<Bit>,
     row_granted: Signal<Local, Bit>,
@@ -60,6 +63,9 @@ impl<const WORD: usize, const A: usize, const B: usize> Scratchpad<WORD, A, B> {
             odd: Ram::new(words / 2),
             reads: Default::default(),
             reads_address: Default::default(),
+            writes: Default::default(),
+            writes_address: Default::default(),
+            writes_data: Default::default(),
             read_odd: Default::default(),
             row_odd: Default::default(),
             row_granted: Default::default(),
@@ -70,7 +76,7 @@ impl<const WORD: usize, const A: usize, const B: usize> Scratchpad<WORD, A, B> {
 impl<const WORD: usize, const A: usize, const B: usize> Logic for Scratchpad<WORD, A, B> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, reads, reads_address, read_odd, row_odd);
+        dff_setup!(self, clock, reads, reads_address, writes, writes_address, writes_data, read_odd, row_odd);
         self.reads.d.next = self.read.val();
         self.reads_address.d.next = self.read_address.val();
         self.even.clock.next = self.clock.val();
@@ -106,11 +112,14 @@ impl<const WORD: usize, const A: usize, const B: usize> Logic for Scratchpad<WOR
             self.row_data.next = self.odd.read_data.val();
         }
 
-        self.even.write_enable.next = self.write.val() & !self.write_address.val().get_bit(0);
-        self.odd.write_enable.next = self.write.val() & self.write_address.val().get_bit(0);
-        self.even.write_address.next = self.write_address.val().get_bits::<B>(1);
-        self.odd.write_address.next = self.write_address.val().get_bits::<B>(1);
-        self.even.write_data.next = self.write_data.val();
-        self.odd.write_data.next = self.write_data.val();
+        self.writes.d.next = self.write.val();
+        self.writes_address.d.next = self.write_address.val();
+        self.writes_data.d.next = self.write_data.val();
+        self.even.write_enable.next = self.writes.q.val() & !self.writes_address.q.val().get_bit(0);
+        self.odd.write_enable.next = self.writes.q.val() & self.writes_address.q.val().get_bit(0);
+        self.even.write_address.next = self.writes_address.q.val().get_bits::<B>(1);
+        self.odd.write_address.next = self.writes_address.q.val().get_bits::<B>(1);
+        self.even.write_data.next = self.writes_data.q.val();
+        self.odd.write_data.next = self.writes_data.q.val();
     }
 }

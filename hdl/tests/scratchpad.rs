@@ -21,7 +21,11 @@ fn both_reads_see_what_was_written() {
             bench.set("write_data", memory[address as usize]);
             bench.tick();
         }
+        bench.set("write", 0);
+        bench.tick();
         let mut broadcast = None;
+        // The write of the beat before is on its way into the memory.
+        let mut leaving: Option<(u64, u64)> = None;
         for index in 0..20_000 {
             let [read, row, write] = [0.8, 0.6, 0.5].map(|chance| bench.chance(chance));
             let [read_at, row_at, write_at] = [(); 3].map(|()| bench.random.random_range(0..WORDS));
@@ -40,7 +44,7 @@ fn both_reads_see_what_was_written() {
             bench.expect("grant", index, granted, free);
             let expected = memory[row_at as usize];
             bench.tick();
-            let written = |at: u64| write && at == write_at;
+            let written = |at: u64| leaving.is_some_and(|(write_at, _)| at == write_at);
             if let Some(read_at) = broadcast.filter(|&at| !written(at)) {
                 bench.expect("broadcast word", index, bench.get("read_data"), memory[read_at as usize]);
             }
@@ -48,9 +52,10 @@ fn both_reads_see_what_was_written() {
             if row && granted && !written(row_at) {
                 bench.expect("row word", index, bench.get("row_data"), expected);
             }
-            if write {
+            if let Some((write_at, data)) = leaving {
                 memory[write_at as usize] = data;
             }
+            leaving = write.then_some((write_at, data));
         }
     }
 }
