@@ -9,7 +9,7 @@
 
 use crate::support::prelude::*;
 
-/// Bits of a result before its last place is cut off, with a bit more so that they may be rounded.
+/// Bits of a sum that can be a result: sixteen, the last place that is cut off, and one so that the bounds fit.
 const SHIFTED: usize = 18;
 
 #[derive(LogicBlock)]

@@ -9,7 +9,7 @@ use crate::support::prelude::*;
 
 /// Clock of the board's oscillator in MHz.
 const OSCILLATOR_MHZ: u32 = 25;
-/// Clock of everything inside in MHz, a multiple of 5: what place and route reaches with each seed, see
+/// Clock of everything inside in MHz, a multiple of 10 (PLL, baud rate): what place and route reaches, see
 /// `bitstreams/ulx3s-85f/manifest.toml`.
 const CLOCK_MHZ: u32 = 30;
 /// The PLL's oscillator runs at about so many MHz; 400 to 800 are allowed.

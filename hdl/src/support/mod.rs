@@ -16,7 +16,7 @@
 //!   must be known after reset is reset in the unit, at the end of its kernel.
 //!
 //! The leaf cells that rust-hdl cannot say are Verilog in strings, all of them
-//! in `leaf`. [`verilog`] checks what can be checked in emitted text; the rest
+//! in `leaf` and `memory`. [`verilog`] checks what can be checked in emitted text; the rest
 //! is found by comparing every unit with its kernel in Verilator.
 
 /// `Self` with the named fields at their defaults, and others as given: derives of `Default` cannot
@@ -32,6 +32,7 @@ mod delay;
 mod emit;
 mod fifo;
 mod leaf;
+mod memory;
 mod signed;
 mod skid;
 
@@ -39,9 +40,10 @@ pub use delay::{Delay, ValidDelay};
 pub use emit::{EmitError, verilog};
 pub use fifo::Fifo;
 pub use leaf::{
-    ArithmeticShiftRight, Concat, Dot, Gather, LaneRam, Moments, Ram, Register, Rom, ShiftLeft, ShiftOut,
-    ShiftRightInto, Slice, Split, Spread, Widen,
+    ArithmeticShiftRight, Concat, Dot, Gather, Moments, Register, ShiftLeft, ShiftOut, ShiftRightInto, Slice,
+    Split, Spread, Widen,
 };
+pub use memory::{LaneRam, Ram, Rom};
 pub use signed::{AsSigned, S};
 pub use skid::Skid;
 
