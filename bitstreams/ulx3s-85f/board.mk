@@ -5,8 +5,9 @@ PART          := LFE5U-85F-6BG381C
 NEXTPNR_PART  := --85k --package CABGA381 --speed 6
 OPENFPGALOADER_BOARD := ulx3s
 # MHz and baud: as in hdl/src/board/ulx3s.rs.
-CLOCK         := 30
+CLOCK         := 40
 BAUD          := 2000000
-# The seed that is shipped, and all that are tried for the spread. Routing of seed 2 came to no end.
+# The seed that is shipped, and all whose clocks the manifest holds. Seeds 2 to 7 are placed so much wider (446 to 480
+# thousand units of wire against 423) that routing comes to no end, or was not begun.
 SEED          := 1
-SEEDS         := 1 3 4 5 6
+SEEDS         := 1

@@ -134,8 +134,10 @@ impl<D: Device> Runtime<D> {
     fn read_routing(&mut self, routing: &Routing) -> Result<BlockRouting> {
         let Routing { address, tokens, experts, stride, top_k, .. } = *routing;
         let logits = self.read_rows(address, tokens as usize, experts as usize, stride as usize)?;
-        let choose =
-            |row: ndarray::ArrayView1<'_, i16>| route::choose(&row.to_vec(), top_k as usize).collect();
+        let choose = |row: ndarray::ArrayView1<'_, i16>| {
+            let logits = row.to_slice().expect("rows stand in one piece");
+            route::choose(logits, top_k as usize).collect()
+        };
         Ok(BlockRouting {
             task: self.task_index(&routing.task),
             block: routing.block as usize,

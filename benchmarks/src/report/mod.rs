@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
+use edge_moe::bitstream::{self, Manifest};
 use edge_moe::{Result, atomic_file};
 
 use crate::accelerator::{self, Accelerator};
@@ -29,6 +30,7 @@ struct Results {
     fidelity: Vec<Fidelity>,
     quoted: Vec<System>,
     resources: Vec<Unit>,
+    bitstreams: Vec<Manifest>,
 }
 
 /// Files by their path from the repository's root.
@@ -44,8 +46,16 @@ impl Results {
             fidelity: fidelity::read_all(&root.join("benchmarks/results"))?,
             quoted: quoted::read(root)?,
             resources: resources::read(root)?,
+            bitstreams: bitstreams(root)?,
         })
     }
+}
+
+/// Manifests of the bitstreams that are shipped.
+fn bitstreams(root: &Path) -> Result<Vec<Manifest>> {
+    let folder = root.join("bitstreams");
+    let manifest = |board: String| Manifest::read(&bitstream::manifest_of(&folder, &board)?);
+    bitstream::boards(&folder)?.into_iter().map(manifest).collect()
 }
 
 /// The page and its plots.
@@ -99,6 +109,7 @@ mod tests {
             fidelity: Vec::new(),
             quoted: quoted::read(&root).unwrap(),
             resources: resources::read(&root).unwrap(),
+            bitstreams: bitstreams(&root).unwrap(),
         }
     }
 

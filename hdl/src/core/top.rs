@@ -1,6 +1,6 @@
 //! The accelerator: registers, memory ports, core.
 //!
-//! Clock `aclk`, synchronous reset `aresetn` (low), AXI4-Lite slave `s_axi_*`,
+//! Clock `aclk`, synchronous reset `aresetn` (low for four beats at least), AXI4-Lite slave `s_axi_*`,
 //! AXI4 masters `m_axi_N_*` (read channels on every port, write channels on port 0),
 //! `irq`. [`axi_names`] gives the ports these names in the Verilog. The outputs
 //! `observe_*` are for simulation; leave them open on a board.
@@ -115,7 +115,9 @@ pub struct EdgeMoe<
     pub observe_settled: Signal<Out, Bit>,
     pub observe_running: Signal<Out, Bit>,
 
-    reset: Signal<Local, Bit>,
+    // The reset reaches registers all over the FPGA: beats to travel in.
+    reset: Register<Bit>,
+    bus_reset: Register<Bit>,
     control: Control,
     reads: ReadStream<PORTS, BUS, ENTRY, G, D, BEAT, CHUNK, FIFO, ORDER>,
     writes: WriteStream<BUS, STROBE, WORD, BEAT>,
@@ -212,7 +214,7 @@ impl<
     /// The accelerator of these sizes.
     pub fn new(arch: &ArchConfig) -> Self {
         with_defaults!(
-            aclk, aresetn, irq, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_awready, s_axi_wdata, s_axi_wstrb, s_axi_wvalid, s_axi_wready, s_axi_bresp, s_axi_bvalid, s_axi_bready, s_axi_araddr, s_axi_arprot, s_axi_arvalid, s_axi_arready, s_axi_rdata, s_axi_rresp, s_axi_rvalid, s_axi_rready, m_axi_awid, m_axi_awaddr, m_axi_awlen, m_axi_awsize, m_axi_awburst, m_axi_awvalid, m_axi_awready, m_axi_wdata, m_axi_wstrb, m_axi_wlast, m_axi_wvalid, m_axi_wready, m_axi_bid, m_axi_bresp, m_axi_bvalid, m_axi_bready, observe_scratchpad_write, observe_scratchpad_address, observe_scratchpad_data, observe_residual_write, observe_residual_address, observe_residual_data, observe_activity, observe_descriptor, observe_settled, observe_running, reads, writes, reset;
+            aclk, aresetn, irq, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_awready, s_axi_wdata, s_axi_wstrb, s_axi_wvalid, s_axi_wready, s_axi_bresp, s_axi_bvalid, s_axi_bready, s_axi_araddr, s_axi_arprot, s_axi_arvalid, s_axi_arready, s_axi_rdata, s_axi_rresp, s_axi_rvalid, s_axi_rready, m_axi_awid, m_axi_awaddr, m_axi_awlen, m_axi_awsize, m_axi_awburst, m_axi_awvalid, m_axi_awready, m_axi_wdata, m_axi_wstrb, m_axi_wlast, m_axi_wvalid, m_axi_wready, m_axi_bid, m_axi_bresp, m_axi_bvalid, m_axi_bready, observe_scratchpad_write, observe_scratchpad_address, observe_scratchpad_data, observe_residual_write, observe_residual_address, observe_residual_data, observe_activity, observe_descriptor, observe_settled, observe_running, reads, writes, reset, bus_reset;
             m_axi_arid: from_fn(|_| Default::default()), m_axi_araddr: from_fn(|_| Default::default()), m_axi_arlen: from_fn(|_| Default::default()), m_axi_arsize: from_fn(|_| Default::default()), m_axi_arburst: from_fn(|_| Default::default()), m_axi_arvalid: from_fn(|_| Default::default()), m_axi_arready: from_fn(|_| Default::default()), m_axi_rid: from_fn(|_| Default::default()), m_axi_rdata: from_fn(|_| Default::default()), m_axi_rresp: from_fn(|_| Default::default()), m_axi_rlast: from_fn(|_| Default::default()), m_axi_rvalid: from_fn(|_| Default::default()), m_axi_rready: from_fn(|_| Default::default()),
             control: Control::new(arch),
             compute: Compute::new(arch),
@@ -287,17 +289,20 @@ impl<
 {
     #[hdl_gen]
     fn update(&mut self) {
-        self.reset.next = !self.aresetn.val();
+        self.reset.clock.next = self.aclk.val();
+        self.bus_reset.clock.next = self.aclk.val();
+        self.reset.d.next = !self.aresetn.val();
+        self.bus_reset.d.next = self.reset.q.val();
         self.control.clock.next = self.aclk.val();
         self.reads.clock.next = self.aclk.val();
         self.writes.clock.next = self.aclk.val();
         self.compute.clock.next = self.aclk.val();
-        self.control.reset.next = self.reset.val();
-        self.compute.reset.next = self.reset.val();
+        self.control.reset.next = self.reset.q.val();
+        self.compute.reset.next = self.reset.q.val();
         self.reads.reset.next = self.compute.flush.val();
-        self.reads.hard_reset.next = self.reset.val();
+        self.reads.hard_reset.next = self.bus_reset.q.val();
         self.writes.reset.next = self.compute.flush.val();
-        self.writes.hard_reset.next = self.reset.val();
+        self.writes.hard_reset.next = self.bus_reset.q.val();
 
         // Registers.
         self.control.s_axi_awaddr.next = self.s_axi_awaddr.val();

@@ -5,9 +5,8 @@
 //! `edge_moe_isa::check` has not accepted: every address below lies inside its
 //! memory, and nothing is read that was not written.
 //!
-//! Weights are read where they stand, in the image that is mapped from the artifact; a group of rows is
-//! packed into a cache-sized buffer just before all tokens use it. Every buffer is kept, so that after
-//! the first picture nothing is allocated.
+//! Weights are packed once, from the image that is mapped from the artifact, when a model is loaded. Every
+//! buffer is kept, so that after the first picture nothing is allocated.
 
 mod attend;
 #[cfg(test)]
@@ -19,6 +18,7 @@ mod rows;
 mod simd;
 mod sums;
 mod vectorised;
+mod weights;
 
 use std::sync::Arc;
 
@@ -28,6 +28,7 @@ use edge_moe_kernels::route::Queues;
 
 use self::execute::Buffers;
 use self::memories::Memories;
+use self::weights::Weights;
 use super::{Device, Stepper, bytes_not_words, no_program, not_loaded, words_of, writable_range};
 use crate::Result;
 use crate::executable::Executable;
@@ -44,6 +45,7 @@ pub struct SoftwareDevice {
 /// A model and the state it runs in.
 struct Loaded {
     memories: Memories,
+    weights: Weights,
     queues: Queues,
     buffers: Buffers,
     position: Position,
@@ -88,21 +90,22 @@ impl SoftwareDevice {
 }
 
 impl Loaded {
-    fn new(executable: Arc<Executable>) -> Self {
+    fn new(simd: Simd, executable: Arc<Executable>) -> Result<Self> {
         let arch = executable.arch();
         let written_by = |program: &Vec<Descriptor>| {
             let mut written = Written::new(arch);
             program.iter().for_each(|descriptor| written.execute(arch, &descriptor.operation));
             written
         };
-        Self {
+        Ok(Self {
+            weights: Weights::pack(simd, &executable)?,
             queues: Queues::new(0),
             buffers: Buffers::default(),
             position: Position::Idle,
             written: Written::new(arch),
             written_by: executable.programs().iter().map(written_by).collect(),
             memories: Memories::new(executable),
-        }
+        })
     }
 
     /// The descriptors of a program.
@@ -119,7 +122,7 @@ impl Device for SoftwareDevice {
     }
 
     fn load(&mut self, executable: Arc<Executable>) -> Result<()> {
-        self.loaded = Some(Loaded::new(executable));
+        self.loaded = Some(Loaded::new(self.simd, executable)?);
         Ok(())
     }
 

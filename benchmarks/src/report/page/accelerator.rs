@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use edge_moe::bitstream::Manifest;
 use edge_moe::compile::ALL_TASKS;
 use edge_moe::profile::Kind;
 use edge_moe::profile::plots::grouped;
@@ -14,7 +15,7 @@ use crate::report::markdown::{UNKNOWN, millions, percent, short, table};
 use crate::report::plots::Plot;
 use crate::report::{Results, TASK};
 
-/// Clocks to which times refer, in MHz: assumed, reached by nothing.
+/// Assumed clocks to which times refer, in MHz.
 const CLOCKS_MHZ: [(&str, &[f64]); 3] =
     [("ecp5-85", &[80.0]), ("edge", &[150.0, 300.0]), ("zcu102", &[150.0, 300.0])];
 /// The clock of the published accelerators on the same board.
@@ -221,28 +222,39 @@ fn activities_table(accelerator: &Accelerator) -> String {
     table(&head, 2, &accelerator.runs.iter().map(row).collect::<Vec<_>>())
 }
 
-pub fn times(accelerator: Option<&Accelerator>) -> String {
-    section("Time at an assumed clock", accelerator, |accelerator| {
-        let row = |run: &Run, clock: f64| {
+pub fn times(accelerator: Option<&Accelerator>, bitstreams: &[Manifest]) -> String {
+    section("Time at a clock", accelerator, |accelerator| {
+        let assumed = CLOCKS_MHZ
+            .iter()
+            .flat_map(|(arch, clocks)| clocks.iter().map(|clock| (*arch, *clock, "assumed".to_string())));
+        let shipped = bitstreams.iter().map(|manifest| {
+            (
+                manifest.arch.name.as_str(),
+                manifest.timing.clock_mhz,
+                format!("of `{}`, post-route", manifest.board),
+            )
+        });
+        let row = |run: &Run, clock: f64, evidence: &str| {
             let time = ms(run.simulated.cycles as f64, clock);
             vec![
                 format!("`{}`", run.arch),
                 run.program.clone(),
+                evidence.to_string(),
                 clock.to_string(),
                 format!("{time:.2}"),
                 format!("{:.1}", 1e3 / time),
             ]
         };
-        let of = |(arch, clocks): &(&str, &[f64])| -> Vec<Vec<String>> {
+        let rows_of = |(arch, clock, evidence): (&str, f64, String)| -> Vec<Vec<String>> {
             let runs = [TASK, ALL_TASKS].into_iter().filter_map(|program| run(accelerator, arch, program));
-            runs.flat_map(|run| clocks.iter().map(move |clock| row(run, *clock))).collect()
+            runs.map(|run| row(run, clock, &evidence)).collect()
         };
-        let rows: Vec<Vec<String>> = CLOCKS_MHZ.iter().flat_map(of).collect();
-        let head = ["architecture", "program", "clock, MHz", "estimated ms", "estimated pictures a second"];
+        let rows: Vec<Vec<String>> = shipped.chain(assumed).flat_map(rows_of).collect();
+        let head = ["architecture", "program", "clock", "MHz", "estimated ms", "estimated pictures a second"];
         format!(
-            "Simulated cycles at clocks that nothing has reached yet: no timing analysis of the whole accelerator was \
-             made. Energy is not known.\n\n{}",
-            table(&head, 2, &rows)
+            "Simulated cycles at the clocks of [bitstreams](#bitstreams), and at assumed ones that no timing analysis of \
+             ours has reached. Energy is not known.\n\n{}",
+            table(&head, 3, &rows)
         )
     })
 }

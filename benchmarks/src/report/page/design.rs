@@ -1,5 +1,6 @@
 //! Sections on the design space and on synthesis.
 
+use edge_moe::bitstream::{Manifest, Timing};
 use edge_moe::profile::plots::grouped;
 
 use super::{image, section};
@@ -92,9 +93,46 @@ pub fn resources(units: &[Unit]) -> String {
     format!(
         "## Resources\n\nCells that yosys {YOSYS} makes of each unit by itself, before placement. Only what was synthesised as a whole \
          has a row: the whole accelerator, `edge_moe`, was for `tiny` on ECP5 alone. Units contain others (a softmax \
-         its reciprocal, an epilogue its GELU), so that rows do not add up to a core; no sum is given. Nothing was placed: \
-         no clock is known.\n\n{}\n{}",
+         its reciprocal, an epilogue its GELU), so that rows do not add up to a core; no sum is given.\n\n{}\n{}",
         flow("xcup", "UltraScale+ (`synth_xilinx -family xcup`)", &xcup),
         flow("ecp5", "ECP5 (`synth_ecp5`)", &ecp5),
+    )
+}
+
+pub fn bitstreams(manifests: &[Manifest]) -> String {
+    let clock = |mhz: f64| format!("{mhz:.2}");
+    let row = |manifest: &Manifest| {
+        let Timing { clock_mhz, post_route_fmax_mhz, seeds, .. } = &manifest.timing;
+        vec![
+            format!("`{}`", manifest.board),
+            format!("`{}`", manifest.arch.name),
+            clock_mhz.to_string(),
+            clock(*post_route_fmax_mhz),
+            clock(manifest.timing.post_route_fmax_mhz_min),
+            clock(manifest.timing.post_route_fmax_mhz_median),
+            clock(manifest.timing.post_route_fmax_mhz_max),
+            seeds.len().to_string(),
+        ]
+    };
+    let head = ["board", "architecture", "MHz", "reached", "least", "median", "most", "seeds"];
+    let rows: Vec<Vec<String>> = manifests.iter().map(row).collect();
+    let used = manifests.iter().flat_map(|manifest| {
+        manifest.utilisation.iter().map(|(kind, cells)| {
+            let share = cells.used as f64 / cells.available as f64;
+            vec![
+                format!("`{}`", manifest.board),
+                format!("`{kind}`"),
+                grouped(cells.used),
+                grouped(cells.available),
+                percent(share, 1),
+            ]
+        })
+    });
+    format!(
+        "## Bitstreams\n\nOf whole boards, core, link and memory controller, as their manifests in `bitstreams/` say. MHz is the \
+         clock of the PLL; what was reached is that of the shipped seed, after routing; least, median and most are over all \
+         seeds that were tried. None ran on hardware.\n\n{}\n{}",
+        table(&head, 2, &rows),
+        table(&["board", "cells", "used", "of", "share"], 2, &used.collect::<Vec<_>>()),
     )
 }

@@ -19,9 +19,10 @@ pub fn page(results: &Results, plots: &[Plot]) -> String {
         introduction(),
         accelerator::summary(results, plots),
         accelerator::accelerator(results.accelerator.as_ref(), plots),
-        accelerator::times(results.accelerator.as_ref()),
+        accelerator::times(results.accelerator.as_ref(), &results.bitstreams),
         design::design_space(results.sweep.as_ref(), plots),
         design::resources(&results.resources),
+        design::bitstreams(&results.bitstreams),
         cpu::cpu(results.cpu.as_ref(), plots),
         fidelity::fidelity(&results.fidelity, plots),
         others(&results.quoted),
@@ -53,6 +54,7 @@ fn introduction() -> String {
      | word | meaning |\n|---|---|\n\
      | simulated | counted cycle by cycle in our RTL, under Verilator, behind a model of memory |\n\
      | estimated | by our cycle model ([profile.md](profile.md)), by synthesis without placement, or at a clock that is assumed |\n\
+     | post-route | of a bitstream of ours, placed and routed by open tools ([boards.md](boards.md)) |\n\
      | measured | time on the computer named at the end |\n\
      | quoted | published by others, measured by them on their hardware. **P** the paper states it, **C** read in its \
      source code, **A** our arithmetic |\n"
@@ -103,7 +105,7 @@ fn others(systems: &[System]) -> String {
 
 fn unknowns() -> String {
     "## What is not known\n\n\
-     - Our clock, power and energy: nothing was placed, nothing ran on an FPGA.\n\
+     - Our power and energy, and the clock of `edge` and `zcu102`: they were not placed, and nothing ran on an FPGA.\n\
      - The resources of a whole core of the size of `edge` or `zcu102`.\n\
      - How our memory model compares with the DRAM of a board: it has one latency, and a bandwidth that it always keeps.\n\
      - The LUT, flip-flop, BRAM and DSP counts of Edge-MoE and its accuracy: not in anything we could read.\n\

@@ -54,7 +54,7 @@ impl Head<'_> {
             let probabilities = room(probabilities, count * stride);
             let mut scales = [(0, 0); BLOCK_QUERIES];
             sums.of_rows((count, key_panels * ROWS), width.div_ceil(2), multiply, |row, sums| {
-                path.vectorise(FinishAlike {
+                path.finish_alike(FinishAlike {
                     sums,
                     multiplier: self.attention.logit_multiplier.into(),
                     shift: self.attention.logit_shift.into(),
@@ -72,7 +72,7 @@ impl Head<'_> {
             sums.of_rows((count, value_panels * ROWS), tokens.div_ceil(2), multiply, |row, sums| {
                 let (multiplier, shift) = scales[row];
                 let results = &mut context[row * width..][..width];
-                path.vectorise(FinishAlike { sums, multiplier, shift, results });
+                path.finish_alike(FinishAlike { sums, multiplier, shift, results });
             });
         }
     }

@@ -298,15 +298,12 @@ fn results(memories: &Memories, written: &Written, space: Space) -> Vec<i16> {
 /// Runs a random program on every path of this CPU and in plain kernels.
 fn compare(arch: &ArchConfig, seed: u64) {
     let RandomProgram { executable, memory } = random_program(arch, seed).unwrap();
-    let start = || {
-        let mut loaded = Loaded::new(Arc::clone(&executable));
-        loaded.memories.writable.copy_from_slice(&memory);
-        loaded
-    };
-    let mut plain = Plain { memories: start().memories, queues: Queues::new(0) };
+    let mut plain = Plain { memories: Memories::new(Arc::clone(&executable)), queues: Queues::new(0) };
+    plain.memories.writable.copy_from_slice(&memory);
     executable.programs()[0].iter().for_each(|descriptor| plain.execute(&descriptor.operation));
     for simd in Simd::available() {
-        let mut loaded = start();
+        let mut loaded = Loaded::new(simd, Arc::clone(&executable)).unwrap();
+        loaded.memories.writable.copy_from_slice(&memory);
         executable.programs()[0].iter().for_each(|descriptor| loaded.execute(simd, &descriptor.operation));
         let written = &loaded.written_by[0];
         assert!(loaded.memories.writable == plain.memories.writable, "{simd}, {}, seed {seed}", arch.name);

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use edge_moe_isa::descriptor::{
     Attention, Copy, Destination, Experts, Linear, Norm, Operation, Route, Space,
 };
-use edge_moe_isa::packing::{PARAMETER_BYTES, PackedLinear, Parameter};
+use edge_moe_isa::packing::{PARAMETER_BYTES, Parameter};
 use edge_moe_kernels::fixed::{ACTIVATION_BITS, Requantise, accumulate};
 use edge_moe_kernels::layer_norm::ChannelNorm;
 use edge_moe_kernels::route::{Visit, accumulate_weighted};
@@ -13,12 +13,12 @@ use rayon::prelude::*;
 
 use super::Loaded;
 use super::attend::Head;
-use super::layer::{GROUP_CHANNELS, Layer};
+use super::layer::{Finishing, Layer};
 use super::memories::Memories;
 use super::rows::{Activations, Scratch, room};
-use super::simd::panel::ROWS;
 use super::simd::{Path, Simd};
 use super::vectorised::NormToken;
+use super::weights::Weights;
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
@@ -36,7 +36,7 @@ pub struct Buffers {
     /// other, which do not write what they read.
     input: Activations,
     filled: Option<(u32, usize, usize)>,
-    /// Results of groups of channels, group after group.
+    /// Results on their way to where they stand transposed, by head, or are added.
     results: Vec<i16>,
     norms: Vec<ChannelNorm>,
     /// Bytes on their way from one memory to another.
@@ -73,32 +73,39 @@ impl Loaded {
     }
 
     fn linear(&mut self, path: impl Path, linear: &Linear) {
-        let Self { memories, buffers: Buffers { input, filled, results, .. }, .. } = self;
-        let packed =
-            PackedLinear::new(memories.executable.arch(), linear.inputs.into(), linear.outputs.into());
+        let Self { memories, weights, buffers: Buffers { input, filled, results, .. }, .. } = self;
+        let (inputs, outputs) = (usize::from(linear.inputs), usize::from(linear.outputs));
         let rows = usize::from(linear.sets) * usize::from(linear.tokens);
-        let wanted = Some((linear.input, rows, packed.inputs));
+        let wanted = Some((linear.input, rows, inputs));
         if *filled != wanted {
-            let values = &memories.scratchpad[memories.values_at(linear.input, rows * packed.inputs)];
-            input.fill(path, packed.inputs, values.chunks(packed.inputs));
+            let values = &memories.scratchpad[memories.values_at(linear.input, rows * inputs)];
+            input.fill(path, inputs, values.chunks(inputs));
             *filled = wanted;
         }
-        let layer = Layer {
-            packed,
-            bytes: memories.image_from(linear.weights),
-            scale: requantise(linear.shift, linear.bias_shift),
+        let finishing = Finishing {
             bits: linear.bits.into(),
             gelu_bits: (linear.gelu_bits != 0).then_some(linear.gelu_bits.into()),
         };
-        let group = group_channels(packed.outputs);
-        let results = room(results, rows * packed.outputs);
-        results.par_chunks_mut(rows * group).enumerate().for_each(|(index, results)| {
-            let width = results.len() / rows;
-            let channels = index * group..index * group + width;
-            with_scratch(|scratch| layer.group(path, input, channels, scratch, (results, width)));
-        });
-        for (index, results) in results.chunks(rows * group).enumerate() {
-            memories.store(linear, index * group, results);
+        let share = Share { path, layer: weights.linear(linear), finishing, input };
+        match linear.destination {
+            Destination::Tokens => {
+                let padded = outputs.next_multiple_of(memories.vector());
+                let target = memories.values_at(linear.output, rows * padded);
+                share.rows((&mut memories.scratchpad[target], padded));
+            }
+            Destination::Channels => {
+                let results = room(results, rows * outputs);
+                share.rows((results, outputs));
+                memories.store_transposed(linear, results);
+            }
+            Destination::Residual => {
+                let results = room(results, rows * outputs);
+                share.rows((results, outputs));
+                let target = memories.values_at(linear.output, rows * outputs);
+                for (residual, &branch) in memories.residual[target].iter_mut().zip(&*results) {
+                    *residual = accumulate(*residual, branch);
+                }
+            }
         }
     }
 
@@ -176,10 +183,10 @@ impl Loaded {
     }
 
     fn experts(&mut self, path: impl Path, experts: &Experts) {
-        let Self { memories, queues, buffers: Buffers { results, .. }, .. } = self;
+        let Self { memories, weights, queues, buffers: Buffers { results, .. }, .. } = self;
         let channels = usize::from(experts.channels);
         let results = room(results, queues.all().iter().map(Vec::len).sum::<usize>() * channels);
-        answer(path, memories, experts, (0, queues.all()), results);
+        Answers { path, memories, weights, experts }.all((0, queues.all()), results);
         let mut answers = results.chunks(channels);
         for visit in queues.all().iter().flatten() {
             let target = memories.token(experts.residual, visit.token, channels);
@@ -220,113 +227,93 @@ impl Loaded {
     }
 }
 
-/// Channels of a group, so that there are groups for all threads where that is possible.
-fn group_channels(outputs: usize) -> usize {
-    let share = outputs.div_ceil(rayon::current_num_threads());
-    share.next_multiple_of(ROWS).min(GROUP_CHANNELS)
+/// A linear layer whose rows are shared out between threads.
+struct Share<'a, P> {
+    path: P,
+    layer: Layer<'a>,
+    finishing: Finishing,
+    input: &'a Activations,
 }
 
-/// Answers of consecutive experts to the tokens in their queues, one row a visit. Splits the experts
-/// between threads.
-fn answer(
-    path: impl Path,
-    memories: &Memories,
-    experts: &Experts,
-    (first, queues): (usize, &[Vec<Visit>]),
-    answers: &mut [i16],
-) {
-    if queues.iter().all(Vec::is_empty) {
-        return;
+impl<P: Path> Share<'_, P> {
+    /// Multiplies all rows; the results stand `stride` values a row. What is left of a row becomes zero.
+    fn rows(&self, (results, stride): (&mut [i16], usize)) {
+        let Self { path, layer, finishing, input } = self;
+        let share = input.count().div_ceil(rayon::current_num_threads());
+        results.par_chunks_mut(share * stride).enumerate().for_each(|(index, results)| {
+            let start = index * share;
+            let range = start..start + results.len() / stride;
+            with_scratch(|scratch| {
+                layer.apply(*path, *finishing, (input, range), scratch, (results, stride))
+            });
+            if layer.outputs() < stride {
+                results.chunks_mut(stride).for_each(|row| row[layer.outputs()..].fill(0));
+            }
+        });
     }
-    if let [visits] = queues {
-        with_scratch(|scratch| answer_one(path, memories, experts, (first, visits), scratch, answers));
-        return;
-    }
-    let (left, right) = queues.split_at(queues.len() / 2);
-    let visits: usize = left.iter().map(Vec::len).sum();
-    let (left_answers, right_answers) = answers.split_at_mut(visits * usize::from(experts.channels));
-    rayon::join(
-        || answer(path, memories, experts, (first, left), left_answers),
-        || answer(path, memories, experts, (first + left.len(), right), right_answers),
-    );
 }
 
-/// Answers of one expert.
-fn answer_one(
-    path: impl Path,
-    memories: &Memories,
-    experts: &Experts,
-    (expert, visits): (usize, &[Visit]),
-    scratch: &mut Scratch,
-    answers: &mut [i16],
-) {
-    let arch = memories.executable.arch();
-    let (channels, hidden) = (usize::from(experts.channels), usize::from(experts.hidden_channels));
-    let (fc1, fc2) = (PackedLinear::new(arch, channels, hidden), PackedLinear::new(arch, hidden, channels));
-    let start = experts.weights + expert as u32 * experts.stride;
-    let (fc1_bytes, fc2_bytes) =
-        (memories.image_from(start), memories.image_from(start + fc1.bytes() as u32));
-    let fc1 = Layer {
-        packed: fc1,
-        bytes: fc1_bytes,
-        scale: requantise(experts.fc1_shift, experts.fc1_bias_shift),
-        bits: ACTIVATION_BITS,
-        gelu_bits: Some(experts.gelu_bits.into()),
-    };
-    let fc2 = Layer {
-        packed: fc2,
-        bytes: fc2_bytes,
-        scale: requantise(experts.fc2_shift, experts.fc2_bias_shift),
-        bits: ACTIVATION_BITS,
-        gelu_bits: None,
-    };
-    let token = |visit: &Visit| &memories.scratchpad[memories.token(experts.input, visit.token, channels)];
-    let mut input = std::mem::take(&mut scratch.input);
-    let mut hidden_values = std::mem::take(&mut scratch.hidden);
-    input.fill(path, channels, visits.iter().map(token));
-    let hidden_rows = room(&mut hidden_values, visits.len() * hidden);
-    fc1.all(path, &input, scratch, hidden_rows);
-    input.fill(path, hidden, hidden_rows.chunks(hidden));
-    fc2.all(path, &input, scratch, answers);
-    (scratch.input, scratch.hidden) = (input, hidden_values);
+/// What experts answer to the tokens in their queues.
+struct Answers<'a, P> {
+    path: P,
+    memories: &'a Memories,
+    weights: &'a Weights,
+    experts: &'a Experts,
+}
+
+impl<P: Path> Answers<'_, P> {
+    /// Answers of consecutive experts, one row a visit. Splits the experts between threads.
+    fn all(&self, (first, queues): (usize, &[Vec<Visit>]), answers: &mut [i16]) {
+        if queues.iter().all(Vec::is_empty) {
+            return;
+        }
+        if let [visits] = queues {
+            with_scratch(|scratch| self.of(first, visits, scratch, answers));
+            return;
+        }
+        let (left, right) = queues.split_at(queues.len() / 2);
+        let visits: usize = left.iter().map(Vec::len).sum();
+        let (left_answers, right_answers) = answers.split_at_mut(visits * usize::from(self.experts.channels));
+        rayon::join(
+            || self.all((first, left), left_answers),
+            || self.all((first + left.len(), right), right_answers),
+        );
+    }
+
+    /// Answers of one expert.
+    fn of(&self, expert: usize, visits: &[Visit], scratch: &mut Scratch, answers: &mut [i16]) {
+        let Self { path, memories, experts, .. } = *self;
+        let [fc1, fc2] = self.weights.expert(experts, expert);
+        let (channels, hidden) = (fc1.inputs, fc2.inputs);
+        let token =
+            |visit: &Visit| &memories.scratchpad[memories.token(experts.input, visit.token, channels)];
+        let mut input = std::mem::take(&mut scratch.input);
+        let mut hidden_values = std::mem::take(&mut scratch.hidden);
+        input.fill(path, channels, visits.iter().map(token));
+        let hidden_rows = room(&mut hidden_values, visits.len() * hidden);
+        let finishing = Finishing { bits: ACTIVATION_BITS, gelu_bits: Some(experts.gelu_bits.into()) };
+        let range = 0..visits.len();
+        fc1.apply(path, finishing, (&input, range.clone()), scratch, (hidden_rows, hidden));
+        input.fill(path, hidden, hidden_rows.chunks(hidden));
+        let finishing = Finishing { gelu_bits: None, ..finishing };
+        fc2.apply(path, finishing, (&input, range), scratch, (answers, channels));
+        (scratch.input, scratch.hidden) = (input, hidden_values);
+    }
 }
 
 impl Memories {
-    /// Stores the results of some channels of a layer, from `first` on.
-    fn store(&mut self, linear: &Linear, first: usize, results: &[i16]) {
-        let tokens = usize::from(linear.tokens);
-        let (rows, outputs) = (usize::from(linear.sets) * tokens, usize::from(linear.outputs));
-        let width = results.len() / rows;
-        let rows_of = results.chunks(width);
-        match linear.destination {
-            Destination::Tokens => {
-                let padded = outputs.next_multiple_of(self.vector());
-                let target = self.values_at(linear.output, rows * padded);
-                for (target, row) in self.scratchpad[target].chunks_mut(padded).zip(rows_of) {
-                    target[first..first + width].copy_from_slice(row);
-                    target[outputs..].fill(0);
-                }
-            }
-            Destination::Channels => {
-                let padded = tokens.next_multiple_of(self.vector());
-                let target = self.values_at(linear.output, usize::from(linear.sets) * outputs * padded);
-                let sets = self.scratchpad[target].chunks_mut(outputs * padded);
-                for (set, results) in sets.zip(results.chunks(tokens * width)) {
-                    for (channel, target) in set.chunks_mut(padded).skip(first).take(width).enumerate() {
-                        let values = results.iter().skip(channel).step_by(width);
-                        target[..tokens].iter_mut().zip(values).for_each(|(to, &from)| *to = from);
-                        target[tokens..].fill(0);
-                    }
-                }
-            }
-            Destination::Residual => {
-                let target = self.values_at(linear.output, rows * outputs);
-                for (target, row) in self.residual[target].chunks_mut(outputs).zip(rows_of) {
-                    for (residual, &branch) in target[first..].iter_mut().zip(row) {
-                        *residual = accumulate(*residual, branch);
-                    }
-                }
-            }
+    /// Stores token-major results channel-major, set by set.
+    fn store_transposed(&mut self, linear: &Linear, results: &[i16]) {
+        let (tokens, outputs) = (usize::from(linear.tokens), usize::from(linear.outputs));
+        let padded = tokens.next_multiple_of(self.vector());
+        let target = self.values_at(linear.output, usize::from(linear.sets) * outputs * padded);
+        let sets = self.scratchpad[target].chunks_mut(outputs * padded);
+        for (set, results) in sets.zip(results.chunks(tokens * outputs)) {
+            set.par_chunks_mut(padded).enumerate().for_each(|(channel, target)| {
+                let values = results[channel..].iter().step_by(outputs);
+                target[..tokens].iter_mut().zip(values).for_each(|(to, &from)| *to = from);
+                target[tokens..].fill(0);
+            });
         }
     }
 }

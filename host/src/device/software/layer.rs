@@ -1,112 +1,94 @@
-//! A linear layer: channels in groups, each group packed once for all tokens.
+//! A linear layer: channels in groups, for each group the rows in blocks.
 
 use std::ops::Range;
 
-use edge_moe_isa::packing::PackedLinear;
-use edge_moe_kernels::fixed::Requantise;
-
-use super::rows::{Activations, Scratch, room};
-use super::simd::panel::{self, ROWS};
-use super::simd::{BLOCK_LINES, Panels, Path};
+use super::rows::{Activations, Scratch};
+use super::simd::panel::{self, Line, ROWS};
+use super::simd::{BLOCK_LINES, Panels, Path, PerRow};
 use super::vectorised::Finish;
 
-/// Most channels of a group: four panels.
-pub const GROUP_CHANNELS: usize = 4 * ROWS;
+/// Most panels of a group: 64 channels.
+const GROUP_PANELS: usize = 4;
 /// Rows whose sums are computed before they are requantised; a multiple of every path's tile.
 const BLOCK_ROWS: usize = 48;
 
-/// A linear layer as it stands in memory, with how its results are finished.
+/// A linear layer, packed ([`Weights`](super::weights::Weights)).
 pub struct Layer<'a> {
-    pub packed: PackedLinear,
-    /// Memory from the layer's first byte on, with what follows the layer.
-    pub bytes: &'a [u8],
-    pub scale: Requantise,
+    pub inputs: usize,
+    /// Panel after panel; and the lines of the layers behind this one.
+    pub lines: &'a [Line],
+    pub after: &'a [Line],
+    /// What sums begin with: block by block of a panel's lines, panel by panel.
+    pub starts: &'a [PerRow],
+    /// Per channel: the multiplier, and what is added before the shift.
+    pub multipliers: &'a [i32],
+    pub constants: &'a [i64],
+    pub shift: u32,
+}
+
+/// How the results of a layer are finished.
+#[derive(Clone, Copy)]
+pub struct Finishing {
+    /// Bits of a result.
     pub bits: u32,
     /// Fraction bits of a GELU after the layer.
     pub gelu_bits: Option<u32>,
 }
 
 impl Layer<'_> {
-    /// Results of every row for all channels, row after row, on this thread.
-    pub fn all<P: Path>(&self, path: P, input: &Activations, scratch: &mut Scratch, results: &mut [i16]) {
-        let outputs = self.packed.outputs;
-        for first in (0..outputs).step_by(GROUP_CHANNELS) {
-            let channels = first..outputs.min(first + GROUP_CHANNELS);
-            self.group(path, input, channels, scratch, (&mut results[first..], outputs));
-        }
+    /// Output channels.
+    pub fn outputs(&self) -> usize {
+        self.multipliers.len()
     }
 
-    /// Results of every row for a group of at most [`GROUP_CHANNELS`] channels, `stride` values a row.
-    pub fn group<P: Path>(
+    /// Multiplies some rows of the input; the results stand `stride` values a row.
+    pub fn apply<P: Path>(
         &self,
         path: P,
-        input: &Activations,
-        channels: Range<usize>,
+        finishing: Finishing,
+        (input, range): (&Activations, Range<usize>),
         scratch: &mut Scratch,
         (results, stride): (&mut [i16], usize),
     ) {
-        let lines = panel::lines(self.packed.inputs);
-        let panels = channels.len().div_ceil(ROWS);
-        self.pack(path, channels.clone(), lines, scratch);
-        let Scratch { panels: packed, starts, sums, multipliers, constants, .. } = scratch;
-        let packed = &packed[..panels * lines];
-        for (block, results) in results.chunks_mut(BLOCK_ROWS * stride).enumerate() {
-            let start = block * BLOCK_ROWS;
-            let rows = input.rows(start..input.count().min(start + BLOCK_ROWS));
-            let multiply = |first: usize, count: usize, sums: &mut [i32]| {
-                let starts = &starts[first / BLOCK_LINES * panels..][..panels];
-                let panels = Panels { lines: packed, stride: lines, first, count };
-                let next = if block == 0 && first == 0 { self.after(&channels) } else { &[] };
-                path.weights(panels, starts, rows, next, sums);
-            };
-            let used = self.packed.inputs.div_ceil(4);
-            sums.of_rows((rows.count, panels * ROWS), used, multiply, |row, sums| {
-                let results = &mut results[row * stride..][..channels.len()];
-                let (shift, bits) = (self.scale.shift, self.bits);
-                path.vectorise(Finish { sums, multipliers, constants, shift, bits, results });
-                if let Some(fraction_bits) = self.gelu_bits {
-                    path.gelu(results, fraction_bits);
-                }
-            });
+        let panel_lines = panel::lines(self.inputs);
+        let panels = self.lines.len() / panel_lines;
+        for first_panel in (0..panels).step_by(GROUP_PANELS) {
+            let group = first_panel..panels.min(first_panel + GROUP_PANELS);
+            let (lines, next) = self.group(panel_lines, &group);
+            let channels = first_panel * ROWS..self.outputs().min(group.end * ROWS);
+            for (start, results) in
+                range.clone().step_by(BLOCK_ROWS).zip(results.chunks_mut(BLOCK_ROWS * stride))
+            {
+                let rows = input.rows(start..range.end.min(start + BLOCK_ROWS));
+                let multiply = |first: usize, count: usize, sums: &mut [i32]| {
+                    let starts = &self.starts[first / BLOCK_LINES * panels..][group.clone()];
+                    let next = if start == range.start && first == 0 { next } else { &[] };
+                    let panels = Panels { lines, stride: panel_lines, first, count };
+                    path.weights(panels, starts, rows, next, sums);
+                };
+                let size = (rows.count, group.len() * ROWS);
+                scratch.sums.of_rows(size, self.inputs.div_ceil(4), multiply, |row, sums| {
+                    path.finish(Finish {
+                        sums,
+                        multipliers: &self.multipliers[channels.clone()],
+                        constants: &self.constants[channels.clone()],
+                        shift: self.shift,
+                        bits: finishing.bits,
+                        results: &mut results[row * stride..][channels.clone()],
+                    });
+                });
+            }
+        }
+        if let Some(fraction_bits) = finishing.gelu_bits {
+            results.chunks_mut(stride).for_each(|row| path.gelu(&mut row[..self.outputs()], fraction_bits));
         }
     }
 
-    /// Packs the rows of some channels, and sets how their sums are requantised.
-    fn pack<P: Path>(&self, path: P, channels: Range<usize>, lines: usize, scratch: &mut Scratch) {
-        let Scratch { panels, starts, row_starts, multipliers, constants, .. } = scratch;
-        let count = channels.len().div_ceil(ROWS);
-        let panels = room(panels, count * lines);
-        let blocks = lines.div_ceil(BLOCK_LINES);
-        let (starts, row_starts) = (room(starts, blocks * count), room(row_starts, blocks));
-        multipliers.clear();
-        constants.clear();
-        let mut channels = self.packed.channels(self.bytes, channels.start).take(channels.len());
-        for (index, panel) in panels.chunks_mut(lines).enumerate() {
-            let mut rows: [&[u8]; ROWS] = [&[]; ROWS];
-            let mut filled = 0;
-            for (slot, (row, parameter)) in rows.iter_mut().zip(channels.by_ref()) {
-                *slot = row;
-                filled += 1;
-                multipliers.push(parameter.multiplier);
-                constants.push(self.constant(parameter.bias));
-            }
-            path.pack_weights(&rows[..filled], panel, row_starts);
-            for (starts, start) in starts.chunks_mut(count).zip(&*row_starts) {
-                starts[index] = *start;
-            }
-        }
-    }
-
-    /// As many bytes as some channels have, after them: what will be packed next, in this layer or the one
-    /// behind it.
-    fn after(&self, channels: &Range<usize>) -> &[u8] {
-        let (start, end) = (self.packed.row_offset(channels.start), self.packed.row_offset(channels.end));
-        let after = &self.bytes[end.min(self.bytes.len())..];
-        &after[..after.len().min(end - start)]
-    }
-
-    /// The bias and one half, in units of the product.
-    fn constant(&self, bias: i32) -> i64 {
-        (i64::from(bias) << self.scale.bias_shift) + (1 << (self.scale.shift - 1))
+    /// The lines of some panels, and as many that come after them, in this layer or behind it.
+    fn group(&self, panel_lines: usize, panels: &Range<usize>) -> (&[Line], &[Line]) {
+        let (_, rest) = self.lines.split_at(panels.start * panel_lines);
+        let (group, rest) = rest.split_at(panels.len() * panel_lines);
+        let next = if rest.is_empty() { self.after } else { rest };
+        (group, &next[..next.len().min(group.len())])
     }
 }

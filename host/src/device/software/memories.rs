@@ -43,14 +43,9 @@ impl Memories {
         start..start + count
     }
 
-    /// The image from a memory address on.
-    pub fn image_from(&self, address: u32) -> &[u8] {
-        &self.executable.image()[address as usize - self.writable.len()..]
-    }
-
     /// Bytes of the image at a memory address.
     pub fn image_bytes(&self, address: u32, count: usize) -> &[u8] {
-        &self.image_from(address)[..count]
+        &self.executable.image()[address as usize - self.writable.len()..][..count]
     }
 
     /// Bytes anywhere in memory.

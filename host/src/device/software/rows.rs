@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::simd::panel::Line;
-use super::simd::{Path, PerRow, ROW_BYTES, Rows};
+use super::simd::{Path, ROW_BYTES, Rows};
 use super::sums::Sums;
 use super::vectorised::Split;
 
@@ -74,15 +74,9 @@ pub fn room<T: Copy + Default>(buffer: &mut Vec<T>, count: usize) -> &mut [T] {
 /// What one thread computes with.
 #[derive(Default)]
 pub struct Scratch {
-    /// Packed rows of weights, or of keys and then values.
+    /// Packed keys, then values.
     pub panels: Vec<Line>,
-    /// What sums begin with: block by block of the panels, panel by panel; and those of one panel.
-    pub starts: Vec<PerRow>,
-    pub row_starts: Vec<PerRow>,
     pub sums: Sums,
-    /// Per channel: the multiplier, and what is added before the shift.
-    pub multipliers: Vec<i32>,
-    pub constants: Vec<i64>,
     /// Tokens of an expert and their hidden values.
     pub input: Activations,
     pub hidden: Vec<i16>,

@@ -20,7 +20,7 @@ use std::fmt;
 #[cfg(target_arch = "x86_64")]
 use {amx::Amx, avx2::Avx2, avx512::Avx512};
 
-use super::vectorised::{Gelu, Weigh};
+use super::vectorised::{Finish, FinishAlike, Gelu, Weigh};
 use panel::Line;
 pub use portable::Portable;
 
@@ -154,6 +154,16 @@ pub trait Path: Copy + Send + Sync {
     /// Compiles a computation for the instructions of this path.
     fn vectorise<C: Computation>(self, computation: C) -> C::Output;
 
+    /// Requantises a row of sums.
+    fn finish(self, finish: Finish<'_>) {
+        self.vectorise(finish);
+    }
+
+    /// Requantises a row of sums with one multiplier.
+    fn finish_alike(self, finish: FinishAlike<'_>) {
+        self.vectorise(finish);
+    }
+
     /// [`gelu`](edge_moe_kernels::gelu::gelu()) of every value.
     fn gelu(self, values: &mut [i16], fraction_bits: u32) {
         self.vectorise(Gelu { values, fraction_bits });
@@ -176,8 +186,8 @@ pub trait Path: Copy + Send + Sync {
     }
 
     /// Sums of s8 weights times s16 activations, on top of `starts`, one per panel. `next` is what will be
-    /// packed next; a path may ask for it meanwhile.
-    fn weights(self, panels: Panels<'_>, starts: &[PerRow], rows: Rows<'_>, next: &[u8], sums: &mut [i32]);
+    /// multiplied next; a path may ask for it meanwhile.
+    fn weights(self, panels: Panels<'_>, starts: &[PerRow], rows: Rows<'_>, next: &[Line], sums: &mut [i32]);
 
     /// Sums of s16 values, two a line, times 9-bit operands in `rows`, `stride` values a row.
     fn pairs(self, panels: Panels<'_>, rows: &[i16], stride: usize, sums: &mut [i32]);

@@ -7,6 +7,7 @@
 use std::arch::asm;
 use std::arch::x86_64::__cpuid_count;
 
+use super::super::vectorised::{Finish, FinishAlike};
 use super::panel::{Line, ROWS};
 use super::{Avx512, Computation, Panels, Path, PerRow, ROW_BYTES, Rows};
 
@@ -79,6 +80,14 @@ impl Path for Amx {
         self.0.vectorise(computation)
     }
 
+    fn finish(self, finish: Finish<'_>) {
+        self.0.finish(finish);
+    }
+
+    fn finish_alike(self, finish: FinishAlike<'_>) {
+        self.0.finish_alike(finish);
+    }
+
     fn gelu(self, values: &mut [i16], fraction_bits: u32) {
         self.0.gelu(values, fraction_bits);
     }
@@ -95,7 +104,7 @@ impl Path for Amx {
         self.0.pack_weights(rows, panel, starts);
     }
 
-    fn weights(self, panels: Panels<'_>, starts: &[PerRow], rows: Rows<'_>, _: &[u8], sums: &mut [i32]) {
+    fn weights(self, panels: Panels<'_>, starts: &[PerRow], rows: Rows<'_>, _: &[Line], sums: &mut [i32]) {
         panels.check(rows.count, sums);
         let count = panels.panels();
         let steps = panels.count.div_ceil(TILE_LINES);

@@ -32,7 +32,7 @@ impl Path for Avx2 {
         Portable.pack(rows, panel);
     }
 
-    fn weights(self, panels: Panels<'_>, starts: &[PerRow], rows: Rows<'_>, _: &[u8], sums: &mut [i32]) {
+    fn weights(self, panels: Panels<'_>, starts: &[PerRow], rows: Rows<'_>, _: &[Line], sums: &mut [i32]) {
         panels.check(rows.count, sums);
         assert!(4 * (panels.first + panels.count) <= rows.stride);
         assert!(rows.count * rows.stride <= rows.words.len());

@@ -8,9 +8,11 @@
 use std::arch::asm;
 use std::arch::x86_64::*;
 
+use edge_moe_kernels::fixed::ACTIVATION_BITS;
 use edge_moe_kernels::{gelu, softmax, tables};
 
-use super::super::vectorised::Gelu;
+use super::super::sums::RowSums;
+use super::super::vectorised::{Finish, FinishAlike, Gelu};
 use super::panel::{Line, ROWS};
 use super::{BLOCK_LINES, Computation, Panels, Path, PerRow, Rows};
 
@@ -47,6 +49,37 @@ impl Path for Avx512 {
         unsafe { compiled(computation) }
     }
 
+    fn finish(self, finish: Finish<'_>) {
+        let RowSums::Narrow(sums) = finish.sums else { return self.vectorise(finish) };
+        if finish.bits != ACTIVATION_BITS {
+            return self.vectorise(finish);
+        }
+        let Finish { multipliers, constants, shift, bits, results, .. } = finish;
+        let whole = results.len() / ROWS * ROWS;
+        let (blocks, results) = results.split_at_mut(whole);
+        let columns = (multipliers.as_chunks().0, constants.as_chunks().0);
+        // SAFETY: `self` exists.
+        unsafe { finish_blocks(sums.as_chunks().0, columns, shift, blocks.as_chunks_mut().0) };
+        if !results.is_empty() {
+            let (multipliers, constants) = (&multipliers[whole..], &constants[whole..]);
+            let sums = RowSums::Narrow(&sums[whole..]);
+            self.vectorise(Finish { sums, multipliers, constants, shift, bits, results });
+        }
+    }
+
+    fn finish_alike(self, finish: FinishAlike<'_>) {
+        let RowSums::Narrow(sums) = finish.sums else { return self.vectorise(finish) };
+        let FinishAlike { multiplier, shift, results, .. } = finish;
+        let whole = results.len() / ROWS * ROWS;
+        let (blocks, results) = results.split_at_mut(whole);
+        // SAFETY: `self` exists.
+        unsafe { finish_alike_blocks(sums.as_chunks().0, multiplier, shift, blocks.as_chunks_mut().0) };
+        if !results.is_empty() {
+            let sums = RowSums::Narrow(&sums[whole..]);
+            self.vectorise(FinishAlike { sums, multiplier, shift, results });
+        }
+    }
+
     fn gelu(self, values: &mut [i16], fraction_bits: u32) {
         let (blocks, rest) = values.as_chunks_mut::<32>();
         // SAFETY: `self` exists.
@@ -71,13 +104,13 @@ impl Path for Avx512 {
         unsafe { transpose_weights(rows, panel, starts) };
     }
 
-    fn weights(self, panels: Panels<'_>, starts: &[PerRow], rows: Rows<'_>, next: &[u8], sums: &mut [i32]) {
+    fn weights(self, panels: Panels<'_>, starts: &[PerRow], rows: Rows<'_>, next: &[Line], sums: &mut [i32]) {
         panels.check(rows.count, sums);
         let bytes = rows.count * rows.stride;
         assert!(4 * (panels.first + panels.count) <= rows.stride && starts.len() == panels.panels());
         assert!(bytes <= rows.low.len() && bytes <= rows.high.len());
         // Each tile asks for some of what comes next, so that memory and multipliers work at the same time.
-        let mut next = next.chunks(size_of::<Line>() * panels.count);
+        let mut next = next.chunks(panels.count);
         for panel in (0..panels.panels()).step_by(WEIGHT_TILE.1) {
             for row in (0..rows.count).step_by(WEIGHT_TILE.0) {
                 let tile = WeightTile { panels, starts, rows, next: next.next().unwrap_or_default() };
@@ -101,9 +134,9 @@ impl Path for Avx512 {
                 }
             }
         }
-        for line in next.flat_map(|rest| rest.chunks(size_of::<Line>())) {
+        for line in next.flatten() {
             // SAFETY: `self` exists.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+            unsafe { _mm_prefetch::<_MM_HINT_T0>((&raw const *line).cast()) };
         }
     }
 
@@ -139,8 +172,8 @@ struct WeightTile<'a> {
     panels: Panels<'a>,
     starts: &'a [PerRow],
     rows: Rows<'a>,
-    /// Bytes to be asked for, a line at a time.
-    next: &'a [u8],
+    /// What is to be asked for.
+    next: &'a [Line],
 }
 
 impl WeightTile<'_> {
@@ -151,16 +184,15 @@ impl WeightTile<'_> {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     unsafe fn sums<const R: usize, const N: usize>(&self, row: usize, panel: usize, sums: &mut [i32]) {
         let Self { panels, starts, rows, next } = self;
-        let (mut low, mut high) = ([[_mm512_setzero_si512(); N]; R], [[_mm512_setzero_si512(); N]; R]);
-        for low in &mut low {
-            for (low, start) in low.iter_mut().zip(&starts[panel..]) {
-                // SAFETY: sixteen numbers of four bytes.
-                *low = unsafe { _mm512_loadu_si512(start.as_ptr().cast()) };
-            }
+        let mut first = [_mm512_setzero_si512(); N];
+        for (first, start) in first.iter_mut().zip(&starts[panel..][..N]) {
+            // SAFETY: sixteen numbers of four bytes.
+            *first = unsafe { _mm512_loadu_si512(start.as_ptr().cast()) };
         }
+        let (mut low, mut high) = ([first; R], [[_mm512_setzero_si512(); N]; R]);
         let first_line = panel * panels.stride + panels.first;
         let first_byte = row * rows.stride + 4 * panels.first;
-        let ahead = if next.is_empty() { 0 } else { size_of::<Line>() };
+        let ahead = usize::from(!next.is_empty());
         for line in 0..panels.count {
             _mm_prefetch::<_MM_HINT_T0>(next.as_ptr().wrapping_add(line * ahead).cast());
             let mut weights = [_mm512_setzero_si512(); N];
@@ -357,6 +389,60 @@ fn transpose_block(rows: [__m512i; 16]) -> [__m512i; 16] {
         columns[12 + j] = _mm512_shuffle_i32x4::<0xdd>(odd[0], odd[1]);
     }
     columns
+}
+
+/// [`Finish`] of sixteen channels at a time, to 16 bits. The compiler's own loop narrows into memory, which takes
+/// Zen 4 several times as long as into a register.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn finish_blocks(
+    sums: &[PerRow],
+    (multipliers, constants): (&[[i32; ROWS]], &[[i64; ROWS]]),
+    shift: u32,
+    results: &mut [[i16; ROWS]],
+) {
+    let shift = _mm_cvtsi32_si128(shift as i32);
+    let columns = multipliers.iter().zip(constants);
+    for ((results, sums), (multipliers, constants)) in results.iter_mut().zip(sums).zip(columns) {
+        let half = |first: usize| {
+            // SAFETY: eight of sixteen multipliers and constants.
+            let (multipliers, constants) = unsafe {
+                (
+                    _mm256_loadu_si256(multipliers.as_ptr().add(first).cast()),
+                    _mm512_loadu_si512(constants.as_ptr().add(first).cast()),
+                )
+            };
+            scale(sums, first, _mm512_cvtepi32_epi64(multipliers), constants, shift)
+        };
+        store_results(results, [half(0), half(ROWS / 2)]);
+    }
+}
+
+/// [`FinishAlike`] of sixteen sums at a time.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn finish_alike_blocks(sums: &[PerRow], multiplier: i32, shift: u32, results: &mut [[i16; ROWS]]) {
+    let (multiplier, half) = (_mm512_set1_epi64(multiplier.into()), _mm512_set1_epi64(1 << (shift - 1)));
+    let shift = _mm_cvtsi32_si128(shift as i32);
+    for (results, sums) in results.iter_mut().zip(sums) {
+        store_results(results, [0, ROWS / 2].map(|first| scale(sums, first, multiplier, half, shift)));
+    }
+}
+
+/// `sat16((sum·multiplier + constant) >> shift)` of eight sums from `first` on.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vl")]
+fn scale(sums: &PerRow, first: usize, multipliers: __m512i, constants: __m512i, shift: __m128i) -> __m128i {
+    let sums = &sums[first..][..ROWS / 2];
+    // SAFETY: eight sums.
+    let sums = _mm512_cvtepi32_epi64(unsafe { _mm256_loadu_si256(sums.as_ptr().cast()) });
+    let scaled = _mm512_add_epi64(_mm512_mul_epi32(sums, multipliers), constants);
+    _mm512_cvtsepi64_epi16(_mm512_sra_epi64(scaled, shift))
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512vl")]
+fn store_results(results: &mut [i16; ROWS], [low, high]: [__m128i; 2]) {
+    // SAFETY: sixteen results of two bytes.
+    unsafe { _mm256_storeu_si256(results.as_mut_ptr().cast(), _mm256_set_m128i(high, low)) };
 }
 
 /// GELU of 32 values at a time. Starts and slopes of the segments are looked up in registers; one `vpmaddwd`

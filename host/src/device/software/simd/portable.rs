@@ -27,7 +27,7 @@ impl Path for Portable {
         }
     }
 
-    fn weights(self, panels: Panels<'_>, starts: &[PerRow], rows: Rows<'_>, _: &[u8], sums: &mut [i32]) {
+    fn weights(self, panels: Panels<'_>, starts: &[PerRow], rows: Rows<'_>, _: &[Line], sums: &mut [i32]) {
         panels.check(rows.count, sums);
         for (row, sums) in rows.words.chunks(rows.stride).zip(sums.chunks_mut(panels.panels() * ROWS)) {
             let values = row[4 * panels.first..].as_chunks::<4>().0;
