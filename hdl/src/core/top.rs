@@ -115,7 +115,8 @@ pub struct EdgeMoe<
     pub observe_settled: Signal<Out, Bit>,
     pub observe_running: Signal<Out, Bit>,
 
-    // The reset reaches registers all over the FPGA: beats to travel in.
+    // The reset reaches registers all over the FPGA: beats to travel in. Only the register port, which may be asked at
+    // once, has it as it comes.
     reset: Register<Bit>,
     bus_reset: Register<Bit>,
     control: Control,
@@ -297,7 +298,7 @@ impl<
         self.reads.clock.next = self.aclk.val();
         self.writes.clock.next = self.aclk.val();
         self.compute.clock.next = self.aclk.val();
-        self.control.reset.next = self.reset.q.val();
+        self.control.reset.next = !self.aresetn.val();
         self.compute.reset.next = self.reset.q.val();
         self.reads.reset.next = self.compute.flush.val();
         self.reads.hard_reset.next = self.bus_reset.q.val();

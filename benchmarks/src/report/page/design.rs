@@ -130,8 +130,8 @@ pub fn bitstreams(manifests: &[Manifest]) -> String {
     });
     format!(
         "## Bitstreams\n\nOf whole boards, core, link and memory controller, as their manifests in `bitstreams/` say. MHz is the \
-         clock of the PLL; what was reached is that of the shipped seed, after routing; least, median and most are over all \
-         seeds that were tried. None ran on hardware.\n\n{}\n{}",
+         clock of the PLL; what was reached is that of the shipped seed, after routing; least, median and most are over the \
+         seeds that were routed. None ran on hardware.\n\n{}\n{}",
         table(&head, 2, &rows),
         table(&["board", "cells", "used", "of", "share"], 2, &used.collect::<Vec<_>>()),
     )
