@@ -7,7 +7,7 @@ OPENFPGALOADER_BOARD := ulx3s
 # MHz and baud: as in hdl/src/board/ulx3s.rs.
 CLOCK         := 40
 BAUD          := 2000000
-# The seed that is shipped, and all whose clocks the manifest holds. Seeds 2 to 7 are placed so much wider (446 to 480
-# thousand units of wire against 423) that routing comes to no end, or was not begun.
+# The seed that is shipped, and all whose clocks the manifest holds. Of seeds 2 to 7 none was routed
+# to the end: see docs/boards.md.
 SEED          := 1
 SEEDS         := 1

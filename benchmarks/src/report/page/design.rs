@@ -1,4 +1,4 @@
-//! Sections on the design space and on synthesis.
+//! Sections on the design space, on synthesis and on bitstreams.
 
 use edge_moe::bitstream::{Manifest, Timing};
 use edge_moe::profile::plots::grouped;

@@ -19,7 +19,7 @@ const MOST_PADDING: usize = 16 << 20;
 
 /// A linear layer as descriptors name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Place {
+struct Place {
     /// Of the first row group in memory.
     address: u32,
     inputs: usize,
@@ -30,7 +30,7 @@ pub struct Place {
 
 impl Place {
     /// The layer of a linear descriptor.
-    pub fn of_linear(linear: &Linear) -> Self {
+    fn of_linear(linear: &Linear) -> Self {
         Self {
             address: linear.weights,
             inputs: linear.inputs.into(),
@@ -41,7 +41,7 @@ impl Place {
     }
 
     /// Both layers of an expert.
-    pub fn of_expert(lanes: usize, experts: &Experts, expert: usize) -> [Self; 2] {
+    fn of_expert(lanes: usize, experts: &Experts, expert: usize) -> [Self; 2] {
         let (channels, hidden) = (usize::from(experts.channels), usize::from(experts.hidden_channels));
         let fc1 = Self {
             address: experts.weights + expert as u32 * experts.stride,
