@@ -6,44 +6,29 @@ mod board;
 mod common;
 #[path = "link/faulty_line.rs"]
 mod faulty_line;
+#[path = "link/mixture.rs"]
+mod mixture;
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use board::{Board, COUNTED};
-use common::{compile_for, pictures, random_model};
-use edge_moe::compiled::CompiledModel;
+use edge_moe::Result;
 use edge_moe::device::{Device, Link, UartDevice};
 use edge_moe::lockstep::Lockstep;
-use edge_moe::model::sample_shapes;
 use edge_moe::random_program::random_program;
 use edge_moe::runtime::Runtime;
-use edge_moe::{Error, ErrorKind, Result};
 use edge_moe_isa::arch::ArchConfig;
 use edge_moe_isa::link::{CHECKSUM_BYTES, Header, Operation, PAYLOAD_BYTES};
 use edge_moe_isa::registers::{ErrorCode, Register, status};
 use faulty_line::{BAUD, Event, FaultyLine, World, line_of};
-use image::RgbImage;
+use mixture::{MEMORY_BYTES, MIXTURE, assert_answers_right, device_error, seed};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 
-const MEMORY_BYTES: usize = 32 << 20;
 const SESSION: u32 = 0x5e55_1000;
-
-/// A small mixture of experts for `tiny`, and a picture.
-static MIXTURE: LazyLock<(Arc<CompiledModel>, RgbImage)> = LazyLock::new(|| {
-    let model = random_model(sample_shapes::mixture(), 41);
-    let pictures = pictures(&model.config, 3);
-    (compile_for(&model, &ArchConfig::tiny(), &pictures[..2]), pictures[2].clone())
-});
-
-fn seed() -> u64 {
-    let seed = std::env::var("EMOE_SEED").map_or(1, |seed| seed.parse().expect("EMOE_SEED is a number"));
-    println!("EMOE_SEED={seed}");
-    seed
-}
 
 fn board() -> Board {
     Board::new(ArchConfig::tiny(), MEMORY_BYTES)
@@ -72,24 +57,6 @@ fn loaded() -> (Rc<RefCell<World>>, Runtime<UartDevice>) {
 
 fn chunks(bytes: usize) -> u64 {
     bytes.div_ceil(PAYLOAD_BYTES) as u64
-}
-
-#[track_caller]
-fn device_error(result: Result<()>, parts: &[&str]) -> Error {
-    let error = result.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Device, "{error}");
-    for part in parts {
-        assert!(error.to_string().contains(part), "`{part}` in: {error}");
-    }
-    error
-}
-
-/// Answers of the picture, which must be those of the software device.
-#[track_caller]
-fn assert_answers_right(runtime: &mut Runtime<UartDevice>) {
-    let (model, picture) = &*MIXTURE;
-    let program = runtime.program_for(None).unwrap();
-    assert_eq!(runtime.run(picture, program).unwrap(), common::run(model, picture));
 }
 
 #[test]

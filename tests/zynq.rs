@@ -7,43 +7,26 @@ mod board;
 mod common;
 #[path = "zynq/emulated.rs"]
 mod emulated;
+#[path = "link/mixture.rs"]
+mod mixture;
 #[cfg(feature = "sim")]
 #[path = "zynq/rtl.rs"]
 mod rtl;
 #[path = "zynq/tree.rs"]
 mod tree;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use board::{Board, COUNTED};
-use common::{compile_for, pictures, random_model};
-use edge_moe::compiled::CompiledModel;
 use edge_moe::device::{Device, ZynqAddress, ZynqDevice};
-use edge_moe::model::sample_shapes;
 use edge_moe::runtime::Runtime;
-use edge_moe::{Error, ErrorKind, Result};
+use edge_moe::{ErrorKind, Result};
 use edge_moe_isa::arch::ArchConfig;
 use edge_moe_isa::registers::{ErrorCode, Register, control, mode, status};
 use emulated::Emulated;
-use image::RgbImage;
+use mixture::{MEMORY_BYTES, MIXTURE, assert_answers_right, device_error};
 use tree::{BUS_ADDRESS, Tree};
-
-const MEMORY_BYTES: usize = 32 << 20;
-
-/// A small mixture of experts for `tiny`, and a picture.
-static MIXTURE: LazyLock<(Arc<CompiledModel>, RgbImage)> = LazyLock::new(|| {
-    let model = random_model(sample_shapes::mixture(), 41);
-    let pictures = pictures(&model.config, 3);
-    (compile_for(&model, &ArchConfig::tiny(), &pictures[..2]), pictures[2].clone())
-});
-
-#[cfg_attr(not(feature = "sim"), allow(dead_code, reason = "the RTL's tests are random"))]
-fn seed() -> u64 {
-    let seed = std::env::var("EMOE_SEED").map_or(1, |seed| seed.parse().expect("EMOE_SEED is a number"));
-    println!("EMOE_SEED={seed}");
-    seed
-}
 
 fn emulated() -> Emulated {
     Emulated::new(Board::new(ArchConfig::tiny(), MEMORY_BYTES))
@@ -51,23 +34,6 @@ fn emulated() -> Emulated {
 
 fn runtime(emulated: &Emulated) -> Runtime<ZynqDevice> {
     Runtime::new(emulated.open().unwrap(), Arc::clone(&MIXTURE.0)).unwrap()
-}
-
-#[track_caller]
-fn device_error(result: Result<()>, parts: &[&str]) -> Error {
-    let error = result.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Device, "{error}");
-    for part in parts {
-        assert!(error.to_string().contains(part), "`{part}` in: {error}");
-    }
-    error
-}
-
-/// Answers of the picture, which must be those of the software device.
-#[track_caller]
-fn assert_answers_right(runtime: &mut Runtime<ZynqDevice>) {
-    let (model, picture) = &*MIXTURE;
-    assert_eq!(runtime.run(picture, 0).unwrap(), common::run(model, picture));
 }
 
 #[test]

@@ -54,7 +54,7 @@ macro_rules! architecture {
         records $records:literal, lane bits $lane_bits:literal, row address $row_address:literal, core rows $core_rows:literal, residual address $residual_address:literal,
         score address $score_address:literal,
         word address $word_address:literal, half $half:literal,
-        norm ring $norm_ring:literal, element bits $element_bits:literal,
+        norm words $norm_words:literal, norm $norm:literal of $piece:literal, norm lane bits $norm_lane_bits:literal, norm ring $norm_ring:literal,
         epilogue $epilogue:literal of $slices:literal, slice $slice:literal, experts $experts:literal,
         ports $ports:literal of $bus:literal, strobe $strobe:literal, entry $entry:literal of $entry_beats:literal,
         descriptor of $descriptor_beats:literal, beat address $beat:literal, chunk address $chunk:literal,
@@ -72,8 +72,8 @@ macro_rules! architecture {
             pub type Drains = Drain<$lanes, $vector, $word, $results, $all>;
             /// The scratchpad.
             pub type Scratchpads = Scratchpad<$word, $word_address, $half>;
-            /// LayerNorm; tokens of up to 2^ring words.
-            pub type LayerNorms = LayerNorm<$vector, $word, $element_bits, $norm_ring, $records>;
+            /// LayerNorm; tokens of up to 2^ring pieces.
+            pub type LayerNorms = LayerNorm<$norm, $piece, $norm_lane_bits, $norm_ring, $records>;
             /// The epilogue.
             pub type Epilogues = Epilogue<$vector, $epilogue, $slices, $word, $slice, 20>;
             /// The router.
@@ -92,7 +92,7 @@ macro_rules! architecture {
             /// The accelerator.
             pub type Accelerator = EdgeMoe<
                 $lanes, $vector, $row, $word, $rows, $results, $all, $entry, $records, $lane_bits, $row_address,
-                $core_rows, $score_address, $word_address, $half, $residual_address, $norm_ring, $epilogue, $slices,
+                $core_rows, $score_address, $word_address, $half, $residual_address, $norm_words, $norm, $piece, $norm_lane_bits, $norm_ring, $epilogue, $slices,
                 $slice, $experts, $ports, $bus, $strobe, $entry_beats, $descriptor_beats, $beat, $chunk,
                 $port_address, $order,
             >;
@@ -117,7 +117,7 @@ macro_rules! architecture {
                     "addresses of `{name}`"
                 );
                 assert_eq!(1 << $score_address, 2 * arch.max_tokens, "scores of `{name}`");
-                assert_eq!([arch.norm_width, arch.epilogue_width], [$vector, $epilogue], "LayerNorm and epilogue of `{name}`");
+                assert_eq!([arch.norm_width, arch.epilogue_width], [$norm, $epilogue], "LayerNorm and epilogue of `{name}`");
                 assert_eq!(
                     [arch.memory_ports, 8 * arch.bus_bytes(), arch.bus_bytes(), 8 * $vector],
                     [$ports, $bus, $strobe, $entry],
@@ -191,7 +191,7 @@ architecture! {
     tiny: 4 x 4, bank 64, scratchpad 4096,
     row 36, word 64, rows 144, results 64, all words 256,
     records 64, lane bits 2, row address 7, core rows 8, residual address 10, score address 7, word address 12, half 11,
-    norm ring 6, element bits 2, epilogue 1 of 4, slice 16, experts 16,
+    norm words 6, norm 4 of 64, norm lane bits 2, norm ring 6, epilogue 1 of 4, slice 16, experts 16,
     ports 1 of 32, strobe 4, entry 32 of 1, descriptor of 16, beat address 2, chunk address 6,
     stream 128 of 7, order 6
 }
@@ -200,7 +200,7 @@ architecture! {
     ecp5_85: 8 x 8, bank 128, scratchpad 16384,
     row 72, word 128, rows 576, results 128, all words 1024,
     records 64, lane bits 3, row address 8, core rows 9, residual address 12, score address 9, word address 14, half 13,
-    norm ring 7, element bits 3, epilogue 1 of 8, slice 16, experts 32,
+    norm words 7, norm 4 of 64, norm lane bits 2, norm ring 8, epilogue 1 of 8, slice 16, experts 32,
     ports 1 of 64, strobe 8, entry 64 of 1, descriptor of 8, beat address 3, chunk address 7,
     stream 128 of 7, order 6
 }
@@ -209,7 +209,7 @@ architecture! {
     edge: 16 x 16, bank 64, scratchpad 16384,
     row 144, word 256, rows 2304, results 256, all words 4096,
     records 128, lane bits 4, row address 7, core rows 8, residual address 12, score address 9, word address 14, half 13,
-    norm ring 6, element bits 4, epilogue 2 of 8, slice 32, experts 32,
+    norm words 6, norm 16 of 256, norm lane bits 4, norm ring 6, epilogue 2 of 8, slice 32, experts 32,
     ports 1 of 128, strobe 16, entry 128 of 1, descriptor of 4, beat address 4, chunk address 8,
     stream 512 of 9, order 6
 }
@@ -218,7 +218,7 @@ architecture! {
     zcu102: 32 x 32, bank 32, scratchpad 8192,
     row 288, word 512, rows 9216, results 512, all words 16384,
     records 256, lane bits 5, row address 6, core rows 7, residual address 11, score address 9, word address 13, half 12,
-    norm ring 5, element bits 5, epilogue 8 of 4, slice 128, experts 32,
+    norm words 5, norm 32 of 512, norm lane bits 5, norm ring 5, epilogue 8 of 4, slice 128, experts 32,
     ports 2 of 128, strobe 16, entry 256 of 2, descriptor of 4, beat address 4, chunk address 8,
     stream 1024 of 9, order 7
 }

@@ -135,7 +135,7 @@ impl ArchConfig {
             max_tokens: 256,
             max_experts: 32,
             queue_nodes: 1024,
-            norm_width: 8,
+            norm_width: 4,
             epilogue_width: 1,
             memory_bytes: 2,
             memory_ports: 1,

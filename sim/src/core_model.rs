@@ -30,8 +30,6 @@ use crate::memory::{FromCore, Memory};
 const HALF_PERIOD: u64 = 1;
 /// Cycles for which the reset is held.
 const RESET_CYCLES: u64 = 4;
-/// Cycles after it in which the core must not be asked anything: the reset is still on its way to the registers.
-const RELEASE_CYCLES: u64 = 2;
 
 /// A trace file of a part of a simulation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,17 +100,7 @@ impl CoreModel {
         self.memory.reset();
         self.registers_idle()?;
         self.model.set(self.ports.aresetn, 0)?;
-        self.pass(RESET_CYCLES)?;
-        self.model.set(self.ports.aresetn, 1)?;
-        self.pass(RELEASE_CYCLES)?;
-        self.memory.start_at(self.cycle);
-        self.observer.reset();
-        Ok(())
-    }
-
-    /// Some cycles in which nothing is asked of the core, and memory does nothing.
-    fn pass(&mut self, cycles: u64) -> Result<()> {
-        for _ in 0..cycles {
+        for _ in 0..RESET_CYCLES {
             for ports in &mut self.memory_ports {
                 ports.drive(&mut self.model, &Default::default())?;
             }
@@ -120,6 +108,9 @@ impl CoreModel {
             self.rise()?;
             self.cycle += 1;
         }
+        self.memory.start_at(self.cycle);
+        self.observer.reset();
+        self.model.set(self.ports.aresetn, 1)?;
         Ok(())
     }
 

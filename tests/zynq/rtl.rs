@@ -15,7 +15,8 @@ use edge_moe_isa::registers::Register;
 use edge_moe_sim::memory::{Faults, Memory, MemorySettings};
 use edge_moe_sim::{CoreLibrary, CoreModel, CoreOptions};
 
-use crate::{MIXTURE, common, device_error, seed};
+use crate::common;
+use crate::mixture::{MIXTURE, device_error, seed};
 
 /// Clock of the core.
 const CLOCK_MHZ: u64 = 300;

@@ -22,7 +22,8 @@ const SCALES: usize = 6;
 
 /// P lanes of V = P = 2^L multipliers; `A` bits of a row address of attention, `R` of the lanes' rows, `K` of a
 /// score address, `N` of the scratchpad, `B` of half of it, `M` of the residual memory, `NORM` of a
-/// word in LayerNorm; epilogue of `W` values in `SLICES` slices of `SLICE` bits.
+/// token's word; LayerNorm of `NV` = 2^`NL` values, `NWORD` bits, a beat and tokens of up to 2^`NA` beats; epilogue of
+/// `W` values in `SLICES` slices of `SLICE` bits.
 #[derive(LogicBlock)]
 pub struct Compute<
     const P: usize,
@@ -42,6 +43,10 @@ pub struct Compute<
     const B: usize,
     const M: usize,
     const NORM: usize,
+    const NV: usize,
+    const NWORD: usize,
+    const NL: usize,
+    const NA: usize,
     const W: usize,
     const SLICES: usize,
     const SLICE: usize,
@@ -110,7 +115,7 @@ pub struct Compute<
     dispatch: Dispatch<L>,
     loader: RowLoader<V, L, ENTRY, ROW, RECORDS, R, NORM>,
     matrix: Matrix<L, R>,
-    norm: Norm<V, WORD, L, NORM, RECORDS>,
+    norm: Norm<WORD, L, NORM, RECORDS, NV, NWORD, NL, NA>,
     route: Route<V, WORD, EXPERTS>,
     copy: Copy<ENTRY, WORD, L>,
     attention: Attention<P, V, ROW, WORD, ROWS, RESULTS, L, A, K>,
@@ -150,6 +155,10 @@ impl<
     const B: usize,
     const M: usize,
     const NORM: usize,
+    const NV: usize,
+    const NWORD: usize,
+    const NL: usize,
+    const NA: usize,
     const W: usize,
     const SLICES: usize,
     const SLICE: usize,
@@ -173,6 +182,10 @@ impl<
         B,
         M,
         NORM,
+        NV,
+        NWORD,
+        NL,
+        NA,
         W,
         SLICES,
         SLICE,
@@ -221,6 +234,10 @@ impl<
     const B: usize,
     const M: usize,
     const NORM: usize,
+    const NV: usize,
+    const NWORD: usize,
+    const NL: usize,
+    const NA: usize,
     const W: usize,
     const SLICES: usize,
     const SLICE: usize,
@@ -244,6 +261,10 @@ impl<
         B,
         M,
         NORM,
+        NV,
+        NWORD,
+        NL,
+        NA,
         W,
         SLICES,
         SLICE,

@@ -7,10 +7,23 @@ use crate::layer_norm::LayerNorm;
 use crate::support::prelude::*;
 
 /// Waits for its parameters, streams the residual words through
-/// [`LayerNorm`] and writes the results, one word a beat where both memories
+/// [`LayerNorm`] and writes the results. LayerNorm takes `N` of the 2^L values of a word
+/// in a beat, a *piece* of `PIECE` bits: a word leaves in as many beats as it has pieces, if both memories
 /// allow it. `written` counts the results, for whoever follows them.
-#[derive(LogicBlock, Default)]
-pub struct Norm<const V: usize, const WORD: usize, const L: usize, const A: usize, const RECORDS: usize> {
+///
+/// Parameters come for a value of a word, 2^L of them, of 2^A words; LayerNorm holds them for 2^NL values
+/// of 2^NA pieces.
+#[derive(LogicBlock)]
+pub struct Norm<
+    const WORD: usize,
+    const L: usize,
+    const A: usize,
+    const RECORDS: usize,
+    const N: usize,
+    const PIECE: usize,
+    const NL: usize,
+    const NA: usize,
+> {
     pub clock: Signal<In, Clock>,
     pub reset: Signal<In, Bit>,
     /// Takes `job`; while not busy.
@@ -39,15 +52,57 @@ pub struct Norm<const V: usize, const WORD: usize, const L: usize, const A: usiz
     pub write_data: Signal<Out, Bits<WORD>>,
 
     fields: Fields,
-    token_words: DivideUp<L>,
+    token_pieces: DivideUp<NL>,
     work: Register<Bits<JOB>>,
     reader: Reader<WORD>,
-    layer_norm: LayerNorm<V, WORD, L, A, RECORDS>,
+    layer_norm: LayerNorm<N, PIECE, NL, NA, RECORDS>,
+    last_piece: Constant<Bits<L>>,
+    log_pieces: Constant<Bits<3>>,
+    log_values: Constant<Bits<3>>,
+    /// The piece that is next to enter, to leave.
+    enters: Register<Bits<L>>,
+    leaves: Register<Bits<L>>,
+    last_enters: Signal<Local, Bit>,
+    last_leaves: Signal<Local, Bit>,
+    entering: Piece<WORD, PIECE, L>,
+    leaving: Widen<PIECE, WORD>,
+    /// First piece of the parameters' word, the piece within it, and their sum.
+    parameter_word: Signal<Local, Bits<16>>,
+    parameter_piece: Signal<Local, Bits<16>>,
+    parameter_place: Signal<Local, Bits<16>>,
     waiting: Register<Bit>,
     running: Register<Bit>,
     count: Register<Bits<20>>,
     next_count: Signal<Local, Bits<20>>,
     complete: Signal<Local, Bit>,
+}
+
+impl<
+    const WORD: usize,
+    const L: usize,
+    const A: usize,
+    const RECORDS: usize,
+    const N: usize,
+    const PIECE: usize,
+    const NL: usize,
+    const NA: usize,
+> Default for Norm<WORD, L, A, RECORDS, N, PIECE, NL, NA>
+{
+    fn default() -> Self {
+        assert_eq!([16 << L, 16 << NL, N], [WORD, PIECE, 1 << NL], "{N} values of a word of {WORD} bits");
+        assert_eq!(A + L, NA + NL, "parameters of 2^{A} words");
+        assert!(RECORDS <= 64 * N, "records of {RECORDS} bits for {N} values");
+        with_defaults!(
+            clock, reset, start, job, busy, wait_rows, written, parameter_write, parameter_lane,
+            parameter_address, parameter_records, parameters_full, use_parameters, read_valid, read_ready,
+            read_address, read_data, write_valid, write_ready, write_address, write_data, fields, token_pieces,
+            work, reader, layer_norm, enters, leaves, last_enters, last_leaves, entering, leaving,
+            parameter_word, parameter_piece, parameter_place, waiting, running, count, next_count, complete;
+            last_piece: Constant::new(((WORD / PIECE) as u64 - 1).into()),
+            log_pieces: Constant::new(((L - NL) as u64).into()),
+            log_values: Constant::new((NL as u64).into()),
+        )
+    }
 }
 
 /// The fields of a norm's job.
@@ -105,12 +160,20 @@ impl Logic for Fields {
     }
 }
 
-impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RECORDS: usize> Logic
-    for Norm<V, WORD, L, A, RECORDS>
+impl<
+    const WORD: usize,
+    const L: usize,
+    const A: usize,
+    const RECORDS: usize,
+    const N: usize,
+    const PIECE: usize,
+    const NL: usize,
+    const NA: usize,
+> Logic for Norm<WORD, L, A, RECORDS, N, PIECE, NL, NA>
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, work, waiting, running, count);
+        dff_setup!(self, clock, work, enters, leaves, waiting, running, count);
         self.fields.job.next = self.work.q.val();
         self.reader.clock.next = self.clock.val();
         self.reader.reset.next = self.reset.val();
@@ -118,14 +181,17 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
         self.layer_norm.reset.next = self.reset.val();
 
         self.layer_norm.channels.next = self.fields.channels.val().get_bits::<13>(0);
-        self.token_words.x.next = self.fields.channels.val();
-        self.layer_norm.words.next = self.token_words.y.val().get_bits::<13>(0);
+        self.token_pieces.x.next = self.fields.channels.val();
+        self.layer_norm.words.next = self.token_pieces.y.val().get_bits::<13>(0);
         self.layer_norm.epsilon.next = self.fields.epsilon.val().get_bits::<49>(0);
         self.layer_norm.shift.next = self.fields.shift.val().get_bits::<6>(0);
         self.layer_norm.bias_shift.next = self.fields.bias_shift.val().get_bits::<5>(0);
         self.layer_norm.parameter_write.next = self.parameter_write.val();
-        self.layer_norm.parameter_lane.next = self.parameter_lane.val();
-        self.layer_norm.parameter_address.next = self.parameter_address.val();
+        self.layer_norm.parameter_lane.next = self.parameter_lane.val().get_bits::<NL>(0);
+        self.parameter_word.next = bit_cast::<16, A>(self.parameter_address.val()) << self.log_pieces.val();
+        self.parameter_piece.next = bit_cast::<16, L>(self.parameter_lane.val()) >> self.log_values.val();
+        self.parameter_place.next = self.parameter_word.val() | self.parameter_piece.val();
+        self.layer_norm.parameter_address.next = self.parameter_place.val().get_bits::<NA>(0);
         self.layer_norm.parameter_records.next = self.parameter_records.val();
 
         // In.
@@ -138,15 +204,34 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
         self.reader.read_ready.next = self.read_ready.val();
         self.read_address.next = self.reader.read_address.val();
         self.reader.read_data.next = self.read_data.val();
+        self.entering.bus.next = self.reader.word_data.val();
+        self.entering.index.next = self.enters.q.val();
+        self.last_enters.next = self.enters.q.val() == self.last_piece.val();
         self.layer_norm.word_valid.next = self.reader.word_valid.val();
-        self.reader.word_ready.next = self.layer_norm.word_ready.val();
-        self.layer_norm.word_data.next = self.reader.word_data.val();
+        self.reader.word_ready.next = self.layer_norm.word_ready.val() & self.last_enters.val();
+        self.layer_norm.word_data.next = self.entering.bits.val();
+        if self.layer_norm.word_valid.val() & self.layer_norm.word_ready.val() {
+            self.enters.d.next = self.enters.q.val() + 1;
+            if self.last_enters.val() {
+                self.enters.d.next = 0.into();
+            }
+        }
 
         // Out.
-        self.write_valid.next = self.layer_norm.result_valid.val();
-        self.layer_norm.result_ready.next = self.write_ready.val();
+        self.leaving.clock.next = self.clock.val();
+        self.leaving.narrow.next = self.layer_norm.result_data.val();
+        self.leaving.take.next = self.layer_norm.result_valid.val() & self.layer_norm.result_ready.val();
+        self.last_leaves.next = self.leaves.q.val() == self.last_piece.val();
+        self.write_valid.next = self.layer_norm.result_valid.val() & self.last_leaves.val();
+        self.layer_norm.result_ready.next = self.write_ready.val() | !self.last_leaves.val();
+        if self.leaving.take.val() {
+            self.leaves.d.next = self.leaves.q.val() + 1;
+            if self.last_leaves.val() {
+                self.leaves.d.next = 0.into();
+            }
+        }
         self.write_address.next = self.fields.output_address.val().get_bits::<20>(0) + self.count.q.val();
-        self.write_data.next = self.layer_norm.result_data.val();
+        self.write_data.next = self.leaving.wide.val();
         self.next_count.next = self.count.q.val() + 1;
         self.complete.next = false;
         if self.write_valid.val() & self.write_ready.val() {
@@ -171,6 +256,8 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
             self.count.d.next = 0.into();
         }
         if self.reset.val() {
+            self.enters.d.next = 0.into();
+            self.leaves.d.next = 0.into();
             self.waiting.d.next = false;
             self.running.d.next = false;
         }

@@ -1,7 +1,6 @@
 //! The accelerator: registers, memory ports, core.
 //!
-//! Clock `aclk`, synchronous reset `aresetn` (low for four beats at least, and two more before the first access, while
-//! the reset is on its way: what comes earlier is lost), AXI4-Lite slave `s_axi_*`,
+//! Clock `aclk`, synchronous reset `aresetn` (low for four beats at least), AXI4-Lite slave `s_axi_*`,
 //! AXI4 masters `m_axi_N_*` (read channels on every port, write channels on port 0),
 //! `irq`. [`axi_names`] gives the ports these names in the Verilog. The outputs
 //! `observe_*` are for simulation; leave them open on a board.
@@ -33,6 +32,10 @@ pub struct EdgeMoe<
     const B: usize,
     const M: usize,
     const NORM: usize,
+    const NV: usize,
+    const NWORD: usize,
+    const NL: usize,
+    const NA: usize,
     const W: usize,
     const SLICES: usize,
     const SLICE: usize,
@@ -116,7 +119,8 @@ pub struct EdgeMoe<
     pub observe_settled: Signal<Out, Bit>,
     pub observe_running: Signal<Out, Bit>,
 
-    // The reset reaches registers all over the FPGA: beats to travel in.
+    // The reset reaches registers all over the FPGA: beats to travel in. Only the register port, which may be asked at
+    // once, has it as it comes.
     reset: Register<Bit>,
     bus_reset: Register<Bit>,
     control: Control,
@@ -140,6 +144,10 @@ pub struct EdgeMoe<
         B,
         M,
         NORM,
+        NV,
+        NWORD,
+        NL,
+        NA,
         W,
         SLICES,
         SLICE,
@@ -165,6 +173,10 @@ impl<
     const B: usize,
     const M: usize,
     const NORM: usize,
+    const NV: usize,
+    const NWORD: usize,
+    const NL: usize,
+    const NA: usize,
     const W: usize,
     const SLICES: usize,
     const SLICE: usize,
@@ -197,6 +209,10 @@ impl<
         B,
         M,
         NORM,
+        NV,
+        NWORD,
+        NL,
+        NA,
         W,
         SLICES,
         SLICE,
@@ -241,6 +257,10 @@ impl<
     const B: usize,
     const M: usize,
     const NORM: usize,
+    const NV: usize,
+    const NWORD: usize,
+    const NL: usize,
+    const NA: usize,
     const W: usize,
     const SLICES: usize,
     const SLICE: usize,
@@ -273,6 +293,10 @@ impl<
         B,
         M,
         NORM,
+        NV,
+        NWORD,
+        NL,
+        NA,
         W,
         SLICES,
         SLICE,
@@ -298,7 +322,7 @@ impl<
         self.reads.clock.next = self.aclk.val();
         self.writes.clock.next = self.aclk.val();
         self.compute.clock.next = self.aclk.val();
-        self.control.reset.next = self.reset.q.val();
+        self.control.reset.next = !self.aresetn.val();
         self.compute.reset.next = self.reset.q.val();
         self.reads.reset.next = self.compute.flush.val();
         self.reads.hard_reset.next = self.bus_reset.q.val();

@@ -5,6 +5,7 @@
 //! | [`Register`] | rust-hdl's has an initial value, which hides a missing reset |
 //! | [`Concat`], [`Split`], [`Spread`] | no concatenation and no indexed assignment in the kernel |
 //! | [`Slice`] | no slice at a place that is computed when the unit is made |
+//! | [`Piece`] | no slice at a place that comes on wires |
 //! | [`Widen`] | no shift by a const generic |
 //! | [`ShiftLeft`], [`ArithmeticShiftRight`], [`ShiftRightInto`] | no `>>>`, no variable shift of signed values |
 //! | [`Gather`] | no indexed assignment |
@@ -176,6 +177,36 @@ impl<const W: usize, const N: usize> Logic for Slice<W, N> {
 
     fn hdl(&self) -> Verilog {
         Verilog::Custom(format!("always @(*) bits = bus[{}:{}];", self._start + N - 1, self._start))
+    }
+}
+
+/// One of the pieces of N bits that a bus of W bits consists of.
+#[derive(LogicBlock)]
+pub struct Piece<const W: usize, const N: usize, const I: usize> {
+    /// The bus.
+    pub bus: Signal<In, Bits<W>>,
+    /// Which piece, the lowest is 0.
+    pub index: Signal<In, Bits<I>>,
+    /// The piece.
+    pub bits: Signal<Out, Bits<N>>,
+}
+
+impl<const W: usize, const N: usize, const I: usize> Default for Piece<W, N, I> {
+    fn default() -> Self {
+        assert!(W.is_multiple_of(N) && W / N <= 1 << I, "pieces of {N} bits of {W}, numbered in {I} bits");
+        Self { bus: Default::default(), index: Default::default(), bits: Default::default() }
+    }
+}
+
+impl<const W: usize, const N: usize, const I: usize> Logic for Piece<W, N, I> {
+    verilog_only!();
+
+    fn connect(&mut self) {
+        self.bits.connect();
+    }
+
+    fn hdl(&self) -> Verilog {
+        Verilog::Custom(format!("always @(*) bits = bus[{N} * index +: {N}];"))
     }
 }
 

@@ -19,7 +19,7 @@ const LUT_LANE_RAM_WORDS: usize = 64;
 /// Bits of a block RAM that is as deep as it can be: 8192 words of two bits, 4096 of four, and so on.
 const BLOCK_RAM_BITS: usize = 16384;
 /// Memories of more words are cut into slices of one block RAM each.
-const UNCUT_WORDS: usize = 4096;
+const UNCUT_WORDS: usize = 2048;
 
 /// Tables of up to so many bits, of which every lane has one, likewise.
 const LUT_ROM_BITS: usize = 4096;

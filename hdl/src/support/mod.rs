@@ -40,8 +40,8 @@ pub use delay::{Delay, ValidDelay};
 pub use emit::{EmitError, verilog};
 pub use fifo::Fifo;
 pub use leaf::{
-    ArithmeticShiftRight, Concat, Dot, Gather, Moments, Register, ShiftLeft, ShiftOut, ShiftRightInto, Slice,
-    Split, Spread, Widen,
+    ArithmeticShiftRight, Concat, Dot, Gather, Moments, Piece, Register, ShiftLeft, ShiftOut, ShiftRightInto,
+    Slice, Split, Spread, Widen,
 };
 pub use memory::{LaneRam, Ram, Rom};
 pub use signed::{AsSigned, S};
@@ -51,8 +51,8 @@ pub use skid::Skid;
 pub mod prelude {
     pub(crate) use super::with_defaults;
     pub use super::{
-        ArithmeticShiftRight, AsSigned, Concat, Delay, Dot, Fifo, Gather, LaneRam, Moments, Ram, Register,
-        Rom, S, ShiftLeft, ShiftOut, ShiftRightInto, Skid, Slice, Split, Spread, ValidDelay, Widen,
+        ArithmeticShiftRight, AsSigned, Concat, Delay, Dot, Fifo, Gather, LaneRam, Moments, Piece, Ram,
+        Register, Rom, S, ShiftLeft, ShiftOut, ShiftRightInto, Skid, Slice, Split, Spread, ValidDelay, Widen,
     };
     pub use rust_hdl_core::prelude::*;
     pub use rust_hdl_widgets::dff_setup;

@@ -318,7 +318,8 @@ impl<'a> Model<'a> {
         let token = u64::from(arch.words(norm.channels.into())) * word;
         let begin = loaded.max(start + timing::NORM_START);
         let words = token * u64::from(norm.tokens);
-        let first = begin + token + timing::NORM;
+        // A word is written when the last of its pieces is there.
+        let first = begin + token + timing::NORM + word - 1;
         let last = first + words - word;
         self.lead = Some(Lead::Norm { operation: *norm, start, first, last });
         self.ends(Engine::Norm, (begin + words, last, last + timing::SETTLED), Activity::Norm);

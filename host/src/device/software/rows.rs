@@ -3,12 +3,9 @@
 use std::ops::Range;
 
 use super::simd::panel::Line;
-use super::simd::{Path, ROW_BYTES, Rows};
+use super::simd::{Path, ROW_BYTES, Rows, TILE_ROWS};
 use super::sums::Sums;
 use super::vectorised::Split;
-
-/// Rows are padded to a multiple of this: an AMX tile of activations.
-const ROW_MULTIPLE: usize = 16;
 
 /// Activations of some tokens, in the form in which a [`Path`] multiplies them with weights.
 #[derive(Default)]
@@ -30,8 +27,10 @@ impl Activations {
     ) {
         self.stride = width.next_multiple_of(ROW_BYTES);
         self.count = rows.len();
-        let values = self.count.next_multiple_of(ROW_MULTIPLE) * self.stride;
+        // Threads begin at any row.
+        let values = (self.count + TILE_ROWS - 1) * self.stride;
         if P::SPLIT {
+            self.words.clear();
             // What stands in the padding meets weights of zero, or is a sum nobody asks for.
             let low = room(&mut self.low, values).chunks_mut(self.stride);
             let targets = low.zip(room(&mut self.high, values).chunks_mut(self.stride));
@@ -39,6 +38,8 @@ impl Activations {
                 path.vectorise(Split { row, low, high });
             }
         } else {
+            self.low.clear();
+            self.high.clear();
             for (row, target) in rows.zip(room(&mut self.words, values).chunks_mut(self.stride)) {
                 target[..width].copy_from_slice(row);
             }
@@ -53,9 +54,12 @@ impl Activations {
     /// Some of the rows.
     pub fn rows(&self, range: Range<usize>) -> Rows<'_> {
         let start = range.start * self.stride;
+        let low = self.low.get(start..).unwrap_or_default();
+        let tiles = range.len().next_multiple_of(TILE_ROWS) * self.stride;
+        assert!(low.is_empty() || tiles <= low.len(), "{range:?} of {} rows in whole tiles", self.count);
         Rows {
             words: self.words.get(start..).unwrap_or_default(),
-            low: self.low.get(start..).unwrap_or_default(),
+            low,
             high: self.high.get(start..).unwrap_or_default(),
             stride: self.stride,
             count: range.len(),

@@ -120,8 +120,11 @@ impl Panels<'_> {
     }
 }
 
+/// Rows of activations of an AMX tile.
+pub const TILE_ROWS: usize = 16;
+
 /// Rows of s16 activations as a path multiplies them, rows one after another. Values beyond a row's end are
-/// zero up to `stride`.
+/// zero up to `stride`. Behind the last row, low and high bytes of any value go on to a multiple of [`TILE_ROWS`].
 #[derive(Clone, Copy)]
 pub struct Rows<'a> {
     /// The values themselves; empty if the path splits them.

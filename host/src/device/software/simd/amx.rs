@@ -9,7 +9,7 @@ use std::arch::x86_64::__cpuid_count;
 
 use super::super::vectorised::{Finish, FinishAlike};
 use super::panel::{Line, ROWS};
-use super::{Avx512, Computation, Panels, Path, PerRow, ROW_BYTES, Rows};
+use super::{Avx512, Computation, Panels, Path, PerRow, ROW_BYTES, Rows, TILE_ROWS};
 
 /// Proof that the CPU has AMX int8 and AVX-512, and that the system lets this process use them.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +19,6 @@ pub struct Amx(Avx512);
 const TILE_BIT: u32 = 1 << 24;
 const INT8_BIT: u32 = 1 << 25;
 
-/// Rows of activations of a tile.
-const TILE_ROWS: usize = 16;
 /// Panels that a tile of activations is multiplied with at a time.
 const PANELS: usize = 2;
 /// Lines that a tile holds.
