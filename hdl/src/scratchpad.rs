@@ -1,14 +1,14 @@
 //! The scratchpad: all activations, in words of V values.
 //!
-//! One word a beat is read to be broadcast; that read is always granted, and
-//! stands in a register first. Rows (queries) are read besides: the memory is
-//! two banks, even and odd words, and a row read waits only while it wants the
-//! bank that the broadcast of the beat before reads. Both walk through consecutive
-//! words, so it waits every other beat at most. One word a beat is written, always at once.
+//! One word a beat is read to be broadcast; that read is always granted. Rows
+//! (queries) are read besides: the memory is two banks, even and odd words, and a
+//! row read waits only while it wants the bank of the broadcast of the same beat.
+//! Both walk through consecutive words, so it waits every other beat at most. One word a
+//! beat is written, always at once.
 //!
-//! Latency one beat for row reads, two for broadcast reads. A write stands in a
-//! register first, too: its wires reach all block RAMs. Row reads see it two beats
-//! later, broadcast reads one; what they read of its word a beat sooner is unknown.
+//! Reads and writes stand in registers first, because their wires reach all block RAMs. Latency two
+//! beats. A read sees what was written in the beats before its own; what it reads of a word that is
+//! written in its own beat is unknown.
 
 use crate::support::prelude::*;
 
@@ -21,7 +21,7 @@ pub struct Scratchpad<const WORD: usize, const A: usize, const B: usize> {
     pub read_address: Signal<In, Bits<A>>,
     pub read_data: Signal<Out, Bits<WORD>>,
 
-    /// Row read; the word comes the beat after it is granted.
+    /// Row read; the word comes two beats after it is granted.
     pub row_valid: Signal<In, Bit>,
     pub row_ready: Signal<Out, Bit>,
     pub row_address: Signal<In, Bits<A>>,
@@ -33,13 +33,18 @@ pub struct Scratchpad<const WORD: usize, const A: usize, const B: usize> {
 
     even: Ram<WORD, B>,
     odd: Ram<WORD, B>,
-    reads: Register<Bit>,
-    reads_address: Register<Bits<A>>,
+    reads_even: Register<Bit>,
+    reads_odd: Register<Bit>,
+    even_address: Register<Bits<B>>,
+    odd_address: Register<Bits<B>>,
     writes: Register<Bit>,
     writes_address: Register<Bits<A>>,
     writes_data: Register<Bits<WORD>>,
-    read_odd: Register<Bit>,
-    row_odd: Register<Bit>,
+    /// Whether the words that come are odd ones.
+    read_odd: Delay<Bit, 2>,
+    row_odd: Delay<Bit, 2>,
+    wants_even: Signal<Local, Bit>,
+    wants_odd: Signal<Local, Bit>,
     row_granted: Signal<Local, Bit>,
 }
 
@@ -61,13 +66,17 @@ impl<const WORD: usize, const A: usize, const B: usize> Scratchpad<WORD, A, B> {
             write_data: Default::default(),
             even: Ram::new(words / 2),
             odd: Ram::new(words / 2),
-            reads: Default::default(),
-            reads_address: Default::default(),
+            reads_even: Default::default(),
+            reads_odd: Default::default(),
+            even_address: Default::default(),
+            odd_address: Default::default(),
             writes: Default::default(),
             writes_address: Default::default(),
             writes_data: Default::default(),
             read_odd: Default::default(),
             row_odd: Default::default(),
+            wants_even: Default::default(),
+            wants_odd: Default::default(),
             row_granted: Default::default(),
         }
     }
@@ -76,33 +85,47 @@ impl<const WORD: usize, const A: usize, const B: usize> Scratchpad<WORD, A, B> {
 impl<const WORD: usize, const A: usize, const B: usize> Logic for Scratchpad<WORD, A, B> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, reads, reads_address, writes, writes_address, writes_data, read_odd, row_odd);
-        self.reads.d.next = self.read.val();
-        self.reads_address.d.next = self.read_address.val();
+        dff_setup!(
+            self,
+            clock,
+            reads_even,
+            reads_odd,
+            even_address,
+            odd_address,
+            writes,
+            writes_address,
+            writes_data
+        );
         self.even.clock.next = self.clock.val();
         self.odd.clock.next = self.clock.val();
+        self.read_odd.clock.next = self.clock.val();
+        self.row_odd.clock.next = self.clock.val();
 
-        self.row_ready.next = !self.reads.q.val()
-            | (self.reads_address.q.val().get_bit(0) != self.row_address.val().get_bit(0));
+        self.wants_even.next = self.read.val() & !self.read_address.val().get_bit(0);
+        self.wants_odd.next = self.read.val() & self.read_address.val().get_bit(0);
+        self.row_ready.next = !self.wants_even.val();
+        if self.row_address.val().get_bit(0) {
+            self.row_ready.next = !self.wants_odd.val();
+        }
         self.row_granted.next = self.row_valid.val() & self.row_ready.val();
-        self.even.read_enable.next = (self.reads.q.val() & !self.reads_address.q.val().get_bit(0))
-            | (self.row_granted.val() & !self.row_address.val().get_bit(0));
-        self.odd.read_enable.next = (self.reads.q.val() & self.reads_address.q.val().get_bit(0))
-            | (self.row_granted.val() & self.row_address.val().get_bit(0));
-        self.even.read_address.next = self.row_address.val().get_bits::<B>(1);
-        if self.reads.q.val() & !self.reads_address.q.val().get_bit(0) {
-            self.even.read_address.next = self.reads_address.q.val().get_bits::<B>(1);
+        self.reads_even.d.next =
+            self.wants_even.val() | (self.row_granted.val() & !self.row_address.val().get_bit(0));
+        self.reads_odd.d.next =
+            self.wants_odd.val() | (self.row_granted.val() & self.row_address.val().get_bit(0));
+        self.even_address.d.next = self.row_address.val().get_bits::<B>(1);
+        if self.wants_even.val() {
+            self.even_address.d.next = self.read_address.val().get_bits::<B>(1);
         }
-        self.odd.read_address.next = self.row_address.val().get_bits::<B>(1);
-        if self.reads.q.val() & self.reads_address.q.val().get_bit(0) {
-            self.odd.read_address.next = self.reads_address.q.val().get_bits::<B>(1);
+        self.odd_address.d.next = self.row_address.val().get_bits::<B>(1);
+        if self.wants_odd.val() {
+            self.odd_address.d.next = self.read_address.val().get_bits::<B>(1);
         }
-        if self.reads.q.val() {
-            self.read_odd.d.next = self.reads_address.q.val().get_bit(0);
-        }
-        if self.row_granted.val() {
-            self.row_odd.d.next = self.row_address.val().get_bit(0);
-        }
+        self.even.read_enable.next = self.reads_even.q.val();
+        self.odd.read_enable.next = self.reads_odd.q.val();
+        self.even.read_address.next = self.even_address.q.val();
+        self.odd.read_address.next = self.odd_address.q.val();
+        self.read_odd.d.next = self.read_address.val().get_bit(0);
+        self.row_odd.d.next = self.row_address.val().get_bit(0);
         self.read_data.next = self.even.read_data.val();
         if self.read_odd.q.val() {
             self.read_data.next = self.odd.read_data.val();

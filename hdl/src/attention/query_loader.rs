@@ -8,7 +8,7 @@ use crate::support::prelude::*;
 /// for even groups, the second for odd ones. `even` and `odd` tell that a
 /// quarter is full, `use_even` and `use_odd` that it was used up.
 ///
-/// A word is read, held, and offered to the lanes: one in two beats at most.
+/// A word is read, held, and offered to the lanes: one in three beats at most.
 #[derive(LogicBlock)]
 pub struct QueryLoader<const L: usize, const A: usize> {
     pub clock: Signal<In, Clock>,
@@ -48,6 +48,8 @@ pub struct QueryLoader<const L: usize, const A: usize> {
     lane: Register<Bits<6>>,
     word: Register<Bits<20>>,
     offset: Register<Bits<20>>,
+    /// A word was asked for a beat ago, comes now.
+    asked: Register<Bit>,
     coming: Register<Bit>,
     held: Register<Bit>,
     held_lane: Register<Bits<L>>,
@@ -96,6 +98,7 @@ impl<const L: usize, const A: usize> QueryLoader<L, A> {
             lane: Default::default(),
             word: Default::default(),
             offset: Default::default(),
+            asked: Default::default(),
             coming: Default::default(),
             held: Default::default(),
             held_lane: Default::default(),
@@ -124,6 +127,7 @@ impl<const L: usize, const A: usize> Logic for QueryLoader<L, A> {
             lane,
             word,
             offset,
+            asked,
             coming,
             held,
             held_lane,
@@ -149,6 +153,7 @@ impl<const L: usize, const A: usize> Logic for QueryLoader<L, A> {
             self.wanted.next = !self.walk.done.val() & !self.full_odd.q.val();
         }
         self.row_read_valid.next = self.wanted.val()
+            & !self.asked.q.val()
             & !self.coming.q.val()
             & (!self.held.q.val() | (self.row_ready.val() & !self.held_last.q.val()));
         self.row_read_address.next =
@@ -159,7 +164,8 @@ impl<const L: usize, const A: usize> Logic for QueryLoader<L, A> {
         self.last_word.next = self.next_word.val() == self.head_words.val();
         self.last.next = self.last_word.val() & (self.next_lane.val() == self.walk.queries.val());
         self.walk.advance.next = self.granted.val() & self.last.val();
-        self.coming.d.next = self.granted.val();
+        self.asked.d.next = self.granted.val();
+        self.coming.d.next = self.asked.q.val();
         if self.granted.val() {
             self.held_lane.d.next = self.lane.q.val().get_bits::<L>(0);
             self.held_address.d.next = self.word.q.val().get_bits::<A>(0);
@@ -210,6 +216,7 @@ impl<const L: usize, const A: usize> Logic for QueryLoader<L, A> {
             self.lane.d.next = 0.into();
             self.word.d.next = 0.into();
             self.offset.d.next = 0.into();
+            self.asked.d.next = false;
             self.coming.d.next = false;
             self.held.d.next = false;
             self.full_even.d.next = false;

@@ -124,6 +124,8 @@ pub struct Compute<
     epilogue: Epilogue<V, W, SLICES, WORD, SLICE, 20>,
     scratchpad: Scratchpad<WORD, N, B>,
     residual: Ram<WORD, M>,
+    /// What was read of it a beat ago.
+    residual_word: Register<Bits<WORD>>,
 
     flushed: Register<Bit>,
     taken: Register<Bit>,
@@ -205,7 +207,7 @@ impl<
             write_address, write_bytes, write_word_valid, write_word_ready, write_word_data, write_busy,
             write_error, scratchpad_write, scratchpad_address, scratchpad_data, residual_write, residual_address,
             residual_data, loads, loads_queued, jobs, dispatch, loader, matrix, norm, copy, attention, drain,
-            epilogue, flushed, taken, settled, gate_words, shift, bias_shift, nine_bits;
+            epilogue, flushed, taken, settled, gate_words, shift, bias_shift, nine_bits, residual_word;
             fetch: Fetch::new(arch),
             route: Route::new(arch.queue_nodes as usize),
             lanes: LaneArray::new(4 * arch.bank_words as usize),
@@ -273,7 +275,7 @@ impl<
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, loads_queued, gate_words, flushed, taken);
+        dff_setup!(self, clock, loads_queued, gate_words, flushed, taken, residual_word);
         self.fetch.clock.next = self.clock.val();
         self.loads.clock.next = self.clock.val();
         self.jobs.clock.next = self.clock.val();
@@ -592,8 +594,9 @@ impl<
         self.norm.read_ready.next = !self.epilogue.residual_read.val();
         self.copy.residual_read_ready.next = !self.epilogue.residual_read.val() & !self.norm.read_valid.val();
         self.epilogue.residual_read_data.next = self.residual.read_data.val();
-        self.norm.read_data.next = self.residual.read_data.val();
-        self.copy.residual_read_data.next = self.residual.read_data.val();
+        self.residual_word.d.next = self.residual.read_data.val();
+        self.norm.read_data.next = self.residual_word.q.val();
+        self.copy.residual_read_data.next = self.residual_word.q.val();
         self.copy.residual_write_ready.next = !self.epilogue.residual_write.val();
         self.residual_write.next = self.copy.residual_write_valid.val();
         self.residual_address.next = self.copy.write_address.val();

@@ -3,12 +3,12 @@
 use crate::support::prelude::*;
 
 /// Reads `count` words from `address` on through a read port that grants
-/// (`read_valid` and `read_ready`) and answers in the beat after; offers them
+/// (`read_valid` and `read_ready`) and answers two beats later; offers them
 /// ready/valid, from a queue. With `limited` only words of which `available` counted, a beat
 /// ago, more than stand before them are read: it follows whoever writes them, as `available` grows.
 ///
 /// Throughput one word a beat; a word is offered two beats after the answer.
-/// Up to four words are read and not taken, so that no read waits for `word_ready`.
+/// Up to five words are read and not taken, so that no read waits for `word_ready`.
 #[derive(LogicBlock, Default)]
 pub struct Reader<const WORD: usize> {
     pub clock: Signal<In, Clock>,
@@ -36,6 +36,8 @@ pub struct Reader<const WORD: usize> {
     done: Register<Bits<20>>,
     next_done: Signal<Local, Bits<20>>,
     written: Register<Bit>,
+    /// A word was asked for a beat ago, comes now.
+    asked: Register<Bit>,
     coming: Register<Bit>,
     words: Fifo<WORD, 3>,
     /// Words read and not taken.
@@ -47,7 +49,7 @@ pub struct Reader<const WORD: usize> {
 impl<const WORD: usize> Logic for Reader<WORD> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, next_address, written, remaining, done, coming, owed);
+        dff_setup!(self, clock, next_address, written, remaining, done, asked, coming, owed);
         self.words.clock.next = self.clock.val();
         self.words.reset.next = self.reset.val();
         self.words.write.next = self.coming.q.val();
@@ -58,11 +60,12 @@ impl<const WORD: usize> Logic for Reader<WORD> {
         self.take.next = self.word_valid.val() & self.word_ready.val();
 
         self.read_valid.next = self.remaining.q.val().any()
-            & (self.owed.q.val() != 4)
+            & (self.owed.q.val() != 5)
             & (!self.limited.val() | self.written.q.val());
         self.read_address.next = self.next_address.q.val();
         self.granted.next = self.read_valid.val() & self.read_ready.val();
-        self.coming.d.next = self.granted.val();
+        self.asked.d.next = self.granted.val();
+        self.coming.d.next = self.asked.q.val();
         self.next_done.next = self.done.q.val() + 1;
         self.written.d.next = self.done.q.val() < self.available.val();
         if self.granted.val() {
@@ -87,6 +90,7 @@ impl<const WORD: usize> Logic for Reader<WORD> {
         }
         if self.reset.val() {
             self.remaining.d.next = 0.into();
+            self.asked.d.next = false;
             self.coming.d.next = false;
             self.owed.d.next = 0.into();
         }
