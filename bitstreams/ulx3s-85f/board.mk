@@ -7,7 +7,6 @@ OPENFPGALOADER_BOARD := ulx3s
 # MHz and baud: as in hdl/src/board/ulx3s.rs.
 CLOCK         := 40
 BAUD          := 2000000
-# The seed that is shipped, and all whose clocks the manifest holds. Of seeds 2 to 7 none was routed
-# to the end: see docs/boards.md.
+# The seed that is shipped, and all whose clocks the manifest holds.
 SEED          := 1
-SEEDS         := 1
+SEEDS         := 1 2 3 4 5

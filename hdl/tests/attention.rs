@@ -198,7 +198,7 @@ impl Attention {
 /// Cycles beyond the beats: the first queries, and the last group's results.
 fn fixed_cost(attention: &Attention) -> u64 {
     let first_queries =
-        2 * attention.lanes.min(attention.tokens) * attention.head_channels / attention.vector;
+        3 * attention.lanes.min(attention.tokens) * attention.head_channels / attention.vector;
     (first_queries + attention.tokens + 2 * attention.lanes + 60) as u64
 }
 

@@ -6,9 +6,10 @@ use std::process::{Command, Output};
 use edge_moe_isa::arch::ArchConfig;
 use edge_moe_sim::CoreLibrary;
 
-/// From Verilog to cells of ECP5, one net a bit: Verilator would see loops in a bus of which one bit follows
-/// another. Aliases of nets and long names go, which are most of what Verilator would read.
-const SCRIPT: &str = "read_verilog core.v; synth_ecp5 -top edge_moe; check -assert; splitnets; \
+/// From Verilog to cells of ECP5, with the options of `bitstreams/Makefile`. One net a bit: Verilator would see
+/// loops in a bus of which one bit follows another. Aliases of nets and long names go, which are most of what
+/// Verilator would read.
+const SCRIPT: &str = "read_verilog core.v; synth_ecp5 -nowidelut -top edge_moe; check -assert; splitnets; \
      opt_clean -purge; rename -hide w:* c:*; write_verilog -noattr ";
 
 /// The netlist of a core, from yosys or as it was kept from an earlier run of it.

@@ -36,14 +36,14 @@ pub const RESULTS_IN_FLIGHT: u64 = 16;
 /// From the last word of a token to its first normalised word.
 pub const NORM: u64 = 28;
 /// From the start of a norm to its first word of the residual.
-pub const NORM_START: u64 = 3;
+pub const NORM_START: u64 = 4;
 /// From a word's write to the beat of a layer that follows word by word.
 pub const FOLLOW: u64 = 3;
 
 /// From the start of attention to the read of its first query.
-pub const ATTENTION_START: u64 = 4;
+pub const ATTENTION_START: u64 = 5;
 /// Cycles of a query's word on its way into a lane.
-pub const QUERY_WORD: u64 = 2;
+pub const QUERY_WORD: u64 = 3;
 /// From the last key's result to the scale of the first lane, besides a cycle a key.
 pub const SOFTMAX: u64 = 19;
 
@@ -55,6 +55,6 @@ pub const ROUTE_CLOSE: u64 = 3;
 pub const EXPERT: u64 = 3;
 
 /// From the first word that a copy reads to its write.
-pub const COPY: u64 = 5;
+pub const COPY: u64 = 6;
 /// From the last word of a copy into memory to its confirmation, besides memory's latency.
 pub const CONFIRMATION: u64 = 3;
