@@ -104,8 +104,12 @@ lint-rtl: setup-rtl
 
 BOARD ?= ulx3s-85f
 
-bitstream bitstream-ship: setup setup-python
-	$(MAKE) --directory bitstreams BOARD=$(BOARD) $(if $(filter bitstream-ship,$@),ship,all)
+# Two jobs: the command is compiled while the tools are busy.
+bitstream: setup setup-python
+	$(MAKE) --directory bitstreams BOARD=$(BOARD) --jobs=2 all
+
+bitstream-ship: setup setup-python
+	$(MAKE) --directory bitstreams BOARD=$(BOARD) ship
 
 # ONNX Runtime, beside which the software device is timed.
 PYTHON := target/benchmarks-python

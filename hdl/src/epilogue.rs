@@ -11,7 +11,7 @@
 //!
 //! Words come ready/valid and are written in the order in which they came,
 //! whatever their modes; both memories take a write at once. The residual
-//! memory answers `residual_read` in the next beat, and only in that beat. A
+//! memory answers `residual_read` [`RESIDUAL_LATENCY`] beats later, and only in that beat. A
 //! reset forgets all words that are not yet written.
 //!
 //! | modes of a word | beats a word | from its transfer to its write |
@@ -28,12 +28,15 @@ use crate::support::prelude::*;
 
 /// Beats from the last slice of a word to its write.
 pub const LATENCY: usize = SUMMED + 1;
+/// Beats from `residual_read` to the word: in the first its address is put into a register, in the last
+/// the memory reads.
+pub const RESIDUAL_LATENCY: usize = 2;
 /// Beats between two words where the second one reads what the first one writes.
-pub const SETTLING: usize = SUMMED + 1 - READ;
+pub const SETTLING: usize = SUMMED + 1 - (READ + RESIDUAL_LATENCY - 1);
 /// Beats from a slice to its sum.
 const SUMMED: usize = Gelu::LATENCY + 2;
-/// Beats from the first slice to the read of the residual word: just in time.
-const READ: usize = Gelu::LATENCY - 1;
+/// Beats from the first slice to `residual_read`: just in time.
+const READ: usize = Gelu::LATENCY - RESIDUAL_LATENCY;
 
 /// One of the W values: GELU, weight, sum. Throughput one a beat.
 #[derive(LogicBlock)]
@@ -138,7 +141,7 @@ pub struct Epilogue<
 
     pub residual_read: Signal<Out, Bit>,
     pub residual_read_address: Signal<Out, Bits<A>>,
-    /// In the beat after `residual_read`.
+    /// [`RESIDUAL_LATENCY`] beats after `residual_read`.
     pub residual_read_data: Signal<In, Bits<WORD>>,
     pub residual_write: Signal<Out, Bit>,
     pub residual_write_address: Signal<Out, Bits<A>>,
@@ -190,7 +193,7 @@ pub struct Epilogue<
     results: Concat<S<16>, W, SLICE>,
 
     /// The residual word arrives.
-    load: Register<Bit>,
+    load: Delay<Bit, RESIDUAL_LATENCY>,
     residuals: ShiftOut<SLICE, WORD>,
     residual_values: Split<Bits<16>, W, SLICE>,
 
@@ -296,7 +299,6 @@ impl<const V: usize, const W: usize, const N: usize, const WORD: usize, const SL
             settling,
             settling_address,
             follows,
-            load,
             out_address,
             out_scratchpad,
             out_residual
@@ -310,6 +312,7 @@ impl<const V: usize, const W: usize, const N: usize, const WORD: usize, const SL
         self.adds.clock.next = self.clock.val();
         self.complete.clock.next = self.clock.val();
         self.complete.reset.next = self.reset.val();
+        self.load.clock.next = self.clock.val();
         self.residuals.clock.next = self.clock.val();
         for i in 0..N {
             self.word[i].clock.next = self.clock.val();

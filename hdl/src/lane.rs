@@ -4,18 +4,19 @@
 //! memory holds V operands of nine bits a word; whoever writes it divides it
 //! into banks, so that the next rows load while these compute.
 //!
-//! Control is common to all lanes and comes from the lane array. Beats are counted
-//! from its port: the first reads a row word, which stands in a register before it
-//! meets the broadcast word.
+//! Control and the broadcast word are common to all lanes and come from the lane array; a lane has
+//! them in registers of its own first, as wires to all lanes are long. Beats are counted from the
+//! array's port.
 //!
 //! | beats | what |
 //! |---:|---|
-//! | 2 | row word |
-//! | 3 | row word and broadcast word meet |
-//! | 4 | products |
-//! | 5 | sum of the products: `accumulate`, `first` belong here |
-//! | 6 | accumulator; scales are chosen here if it is complete |
-//! | 11 | `result` |
+//! | 3 | address of the row word |
+//! | 4 | row word |
+//! | 5 | row word and broadcast word meet, both in registers |
+//! | 6 | products |
+//! | 7 | sum of the products: `accumulate`, `first` belong here |
+//! | 8 | accumulator; scales are chosen here if it is complete |
+//! | 13 | `result` |
 //!
 //! Throughput one word a beat.
 
@@ -48,15 +49,15 @@ pub struct Lane<const V: usize, const ROW: usize, const WORD: usize, const L: us
     pub context_multiplier: Signal<In, Bits<16>>,
     pub context_shift: Signal<In, Bits<6>>,
 
-    /// Beat 1: reads a row word.
+    /// Reads a row word: a beat before its address stands.
     pub read: Signal<In, Bit>,
     pub read_address: Signal<In, Bits<A>>,
-    /// Beat 3: the broadcast word.
+    /// The broadcast word, a beat before it meets the row word.
     pub word: Signal<In, Bits<WORD>>,
-    /// Beat 5: takes the sum, as the first of a dot product.
+    /// Takes the sum, as the first of a dot product: a beat before.
     pub accumulate: Signal<In, Bit>,
     pub first: Signal<In, Bit>,
-    /// Beat 6: how the accumulator is scaled.
+    /// How the accumulator is scaled: a beat before.
     pub use_logit_scale: Signal<In, Bit>,
     pub use_context_scale: Signal<In, Bit>,
     pub use_bank: Signal<In, Bit>,
@@ -65,16 +66,21 @@ pub struct Lane<const V: usize, const ROW: usize, const WORD: usize, const L: us
     pub shift: Signal<In, Bits<6>>,
     pub bias_shift: Signal<In, Bits<5>>,
     pub nine_bits: Signal<In, Bit>,
-    /// Beat 11.
+    /// See above.
     pub result: Signal<Out, S<16>>,
 
     number: Constant<Bits<L>>,
     /// A row word, or probabilities, on the way into the memory.
     writes: Register<Bit>,
-    write_address: Register<Bits<A>>,
+    write_address: Replica<Bits<A>>,
     write_data: Register<Bits<ROW>>,
+    reads: Replica<Bit>,
+    rows_address: Replica<Bits<A>>,
     rows: Ram<ROW, A>,
     row: Register<Bits<ROW>>,
+    broadcast: Replica<Bits<WORD>>,
+    accumulates: Replica<Bit>,
+    is_first: Replica<Bit>,
     dot: Dot<V, ROW, WORD>,
     acc: Register<S<36>>,
     requantise: Requantise,
@@ -86,6 +92,14 @@ pub struct Lane<const V: usize, const ROW: usize, const WORD: usize, const L: us
     context_multiplier_1: Register<Bits<16>>,
     context_shift_0: Register<Bits<6>>,
     context_shift_1: Register<Bits<6>>,
+    scales_logit: Replica<Bit>,
+    scales_context: Replica<Bit>,
+    bank: Replica<Bit>,
+    logit_multiplier_held: Replica<Bits<16>>,
+    logit_shift_held: Replica<Bits<6>>,
+    shift_held: Replica<Bits<6>>,
+    bias_shift_held: Replica<Bits<5>>,
+    nine_bits_held: Replica<Bit>,
     chosen: Signal<Local, Bits<16>>,
     zero: Constant<S<32>>,
 }
@@ -131,8 +145,21 @@ impl<const V: usize, const ROW: usize, const WORD: usize, const L: usize, const 
             writes: Default::default(),
             write_address: Default::default(),
             write_data: Default::default(),
+            reads: Default::default(),
+            rows_address: Default::default(),
             rows: Ram::new(words),
             row: Default::default(),
+            broadcast: Default::default(),
+            accumulates: Default::default(),
+            is_first: Default::default(),
+            scales_logit: Default::default(),
+            scales_context: Default::default(),
+            bank: Default::default(),
+            logit_multiplier_held: Default::default(),
+            logit_shift_held: Default::default(),
+            shift_held: Default::default(),
+            bias_shift_held: Default::default(),
+            nine_bits_held: Default::default(),
             dot: Default::default(),
             acc: Default::default(),
             requantise: Default::default(),
@@ -161,7 +188,20 @@ impl<const V: usize, const ROW: usize, const WORD: usize, const L: usize, const 
             writes,
             write_address,
             write_data,
+            reads,
+            rows_address,
             row,
+            broadcast,
+            accumulates,
+            is_first,
+            scales_logit,
+            scales_context,
+            bank,
+            logit_multiplier_held,
+            logit_shift_held,
+            shift_held,
+            bias_shift_held,
+            nine_bits_held,
             acc,
             multiplier_0,
             multiplier_1,
@@ -210,13 +250,18 @@ impl<const V: usize, const ROW: usize, const WORD: usize, const L: usize, const 
         }
 
         // Dot product.
-        self.rows.read_enable.next = self.read.val();
-        self.rows.read_address.next = self.read_address.val();
+        self.reads.d.next = self.read.val();
+        self.rows_address.d.next = self.read_address.val();
+        self.rows.read_enable.next = self.reads.q.val();
+        self.rows.read_address.next = self.rows_address.q.val();
         self.row.d.next = self.rows.read_data.val();
+        self.broadcast.d.next = self.word.val();
         self.dot.row.next = self.row.q.val();
-        self.dot.word.next = self.word.val();
-        if self.accumulate.val() {
-            if self.first.val() {
+        self.dot.word.next = self.broadcast.q.val();
+        self.accumulates.d.next = self.accumulate.val();
+        self.is_first.d.next = self.first.val();
+        if self.accumulates.q.val() {
+            if self.is_first.q.val() {
                 self.acc.d.next = self.dot.sum.val().into();
             } else {
                 self.acc.d.next = (self.acc.q.val() + self.dot.sum.val()).into();
@@ -224,28 +269,36 @@ impl<const V: usize, const ROW: usize, const WORD: usize, const L: usize, const 
         }
 
         // Scale.
+        self.scales_logit.d.next = self.use_logit_scale.val();
+        self.scales_context.d.next = self.use_context_scale.val();
+        self.bank.d.next = self.use_bank.val();
+        self.logit_multiplier_held.d.next = self.logit_multiplier.val();
+        self.logit_shift_held.d.next = self.logit_shift.val();
+        self.shift_held.d.next = self.shift.val();
+        self.bias_shift_held.d.next = self.bias_shift.val();
+        self.nine_bits_held.d.next = self.nine_bits.val();
         self.chosen.next = self.multiplier_0.q.val();
         self.requantise.bias.next = self.bias_0.q.val();
-        if self.use_bank.val() {
+        if self.bank.q.val() {
             self.chosen.next = self.multiplier_1.q.val();
             self.requantise.bias.next = self.bias_1.q.val();
         }
-        self.requantise.shift.next = self.shift.val();
-        self.requantise.bias_shift.next = self.bias_shift.val();
-        self.requantise.nine_bits.next = self.nine_bits.val();
-        if self.use_logit_scale.val() {
-            self.chosen.next = self.logit_multiplier.val();
-            self.requantise.shift.next = self.logit_shift.val();
+        self.requantise.shift.next = self.shift_held.q.val();
+        self.requantise.bias_shift.next = self.bias_shift_held.q.val();
+        self.requantise.nine_bits.next = self.nine_bits_held.q.val();
+        if self.scales_logit.q.val() {
+            self.chosen.next = self.logit_multiplier_held.q.val();
+            self.requantise.shift.next = self.logit_shift_held.q.val();
         }
-        if self.use_context_scale.val() {
+        if self.scales_context.q.val() {
             self.chosen.next = self.context_multiplier_0.q.val();
             self.requantise.shift.next = self.context_shift_0.q.val();
-            if self.use_bank.val() {
+            if self.bank.q.val() {
                 self.chosen.next = self.context_multiplier_1.q.val();
                 self.requantise.shift.next = self.context_shift_1.q.val();
             }
         }
-        if self.use_logit_scale.val() | self.use_context_scale.val() {
+        if self.scales_logit.q.val() | self.scales_context.q.val() {
             self.requantise.bias.next = self.zero.val();
             self.requantise.nine_bits.next = false;
         }

@@ -1,12 +1,13 @@
 //! The lane array: P lanes in lock-step, one broadcast word a beat for all.
 //!
-//! A *beat* names a row word by its address; the broadcast word follows two
-//! beats later on `word` (the latency of the scratchpad). A beat with `last`
+//! A *beat* names a row word by its address; the broadcast word follows on `word`, as many
+//! beats later as the scratchpad takes. A beat with `last`
 //! ends a dot product: its P results come [`LATENCY`] beats later, together
 //! with the tag of that beat. Beats may pause at any time.
 //!
 //! Parameters and context scales are read [`PARAMETERS_READ`] beats after a
-//! beat with `last`: they may be replaced from then on.
+//! beat with `last`: they may be replaced from then on. Row words are read [`ROWS_READ`] beats
+//! after their beat: they may be replaced from then on.
 //!
 //! Parameters are written for RECORDS/64 lanes at once, a record of
 //! `edge_moe_isa::packing` each.
@@ -20,16 +21,23 @@
 
 use crate::lane::Lane;
 use crate::requantise::Requantise;
+use crate::scratchpad;
 use crate::support::prelude::*;
 
 /// Beats from a beat with `last` to its results.
 pub const LATENCY: usize = ACCUMULATED + Requantise::LATENCY;
 /// Beats from a beat with `last` to the beat that reads parameters or context scale.
 pub const PARAMETERS_READ: usize = ACCUMULATED;
-/// Beats from a beat to the sum of its products.
-const SUMMED: usize = 5;
+/// Beats from a beat to the read of its row word: as many before the broadcast word as the read takes.
+pub const ROWS_READ: usize = scratchpad::LATENCY - 1;
+/// Beats from a beat to the sum of its products: lanes put the broadcast word into a register, multiply, sum up.
+const SUMMED: usize = scratchpad::LATENCY + 3;
 /// Beats from a beat to the accumulator that holds it.
-const ACCUMULATED: usize = 6;
+const ACCUMULATED: usize = SUMMED + 1;
+/// The same, to the lanes' doors, where a register waits.
+const AT_SUM: usize = SUMMED - 1;
+const AT_SCALE: usize = ACCUMULATED - 1;
+const AT_ROWS: usize = ROWS_READ - 1;
 
 #[derive(LogicBlock)]
 pub struct LaneArray<
@@ -79,7 +87,7 @@ pub struct LaneArray<
     pub beat_bank: Signal<In, Bit>,
     /// Comes back with the results of a beat with `last`.
     pub beat_tag: Signal<In, Bits<TAG>>,
-    /// The broadcast word of two beats before.
+    /// The broadcast word of [`scratchpad::LATENCY`] beats before.
     pub word: Signal<In, Bits<WORD>>,
 
     /// Scales of the layer; held while its results are on their way.
@@ -102,17 +110,15 @@ pub struct LaneArray<
     /// The `parameter_lane` with which a lane's record comes.
     record_lane: [Constant<Bits<L>>; P],
     concat: Concat<S<16>, P, RESULTS>,
-    accumulate: ValidDelay<SUMMED>,
-    first: Delay<Bit, SUMMED>,
-    logit_scale: Delay<Bit, ACCUMULATED>,
-    context_scale: Delay<Bit, ACCUMULATED>,
-    bank: Delay<Bit, ACCUMULATED>,
+    accumulate: ValidDelay<AT_SUM>,
+    first: Delay<Bit, AT_SUM>,
+    logit_scale: Delay<Bit, AT_SCALE>,
+    context_scale: Delay<Bit, AT_SCALE>,
+    bank: Delay<Bit, AT_SCALE>,
     complete: ValidDelay<LATENCY>,
     tag: Delay<Bits<TAG>, LATENCY>,
-    read: Register<Bit>,
-    read_address: Register<Bits<A>>,
-    /// The broadcast word, beside the row words.
-    broadcast: Register<Bits<WORD>>,
+    read: Delay<Bit, AT_ROWS>,
+    read_address: Delay<Bits<A>, AT_ROWS>,
     parameter_bank_held: Register<Bit>,
     records_held: Register<Bits<RECORDS>>,
     parameter_write_held: [Register<Bit>; P],
@@ -189,7 +195,6 @@ impl<
             tag: Default::default(),
             read: Default::default(),
             read_address: Default::default(),
-            broadcast: Default::default(),
             parameter_bank_held: Default::default(),
             records_held: Default::default(),
             parameter_write_held: from_fn(|_| Default::default()),
@@ -212,10 +217,11 @@ impl<
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, read, read_address, broadcast, parameter_bank_held, records_held);
+        dff_setup!(self, clock, parameter_bank_held, records_held);
+        self.read.clock.next = self.clock.val();
+        self.read_address.clock.next = self.clock.val();
         self.read.d.next = self.beat_valid.val();
         self.read_address.d.next = self.beat_address.val();
-        self.broadcast.d.next = self.word.val();
         self.accumulate.clock.next = self.clock.val();
         self.accumulate.reset.next = self.reset.val();
         self.accumulate.d.next = self.beat_valid.val();
@@ -261,7 +267,7 @@ impl<
             self.lane[i].context_shift.next = self.context_shift.val();
             self.lane[i].read.next = self.read.q.val();
             self.lane[i].read_address.next = self.read_address.q.val();
-            self.lane[i].word.next = self.broadcast.q.val();
+            self.lane[i].word.next = self.word.val();
             self.lane[i].accumulate.next = self.accumulate.q.val();
             self.lane[i].first.next = self.first.q.val();
             self.lane[i].use_logit_scale.next = self.logit_scale.q.val();

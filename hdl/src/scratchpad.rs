@@ -6,22 +6,28 @@
 //! Both walk through consecutive words, so it waits every other beat at most. One word a
 //! beat is written, always at once.
 //!
-//! Reads and writes stand in registers first, because their wires reach all block RAMs. Latency two
-//! beats. A read sees what was written in the beats before its own; what it reads of a word that is
-//! written in its own beat is unknown.
+//! Reads and writes stand in registers twice, because their wires reach all block RAMs: where it is
+//! chosen who reads, and near the RAMs; words that are read stand in registers, too. Latency
+//! [`LATENCY`] beats. A read sees what was written in the beats before its own; what it reads of a
+//! word that is written in its own beat is unknown.
 
 use crate::support::prelude::*;
+
+/// Beats from a read to its word.
+pub const LATENCY: usize = 4;
+/// Beats from a read to the multiplexer behind the banks.
+const READ: usize = LATENCY - 1;
 
 #[derive(LogicBlock)]
 pub struct Scratchpad<const WORD: usize, const A: usize, const B: usize> {
     pub clock: Signal<In, Clock>,
 
-    /// Broadcast read; the word comes two beats later.
+    /// Broadcast read; the word comes [`LATENCY`] beats later.
     pub read: Signal<In, Bit>,
     pub read_address: Signal<In, Bits<A>>,
     pub read_data: Signal<Out, Bits<WORD>>,
 
-    /// Row read; the word comes two beats after it is granted.
+    /// Row read; the word comes [`LATENCY`] beats after it is granted.
     pub row_valid: Signal<In, Bit>,
     pub row_ready: Signal<Out, Bit>,
     pub row_address: Signal<In, Bits<A>>,
@@ -41,8 +47,10 @@ pub struct Scratchpad<const WORD: usize, const A: usize, const B: usize> {
     writes_address: Register<Bits<A>>,
     writes_data: Register<Bits<WORD>>,
     /// Whether the words that come are odd ones.
-    read_odd: Delay<Bit, 2>,
-    row_odd: Delay<Bit, 2>,
+    read_odd: Delay<Bit, READ>,
+    row_odd: Delay<Bit, READ>,
+    read_word: Register<Bits<WORD>>,
+    row_word: Register<Bits<WORD>>,
     wants_even: Signal<Local, Bit>,
     wants_odd: Signal<Local, Bit>,
     row_granted: Signal<Local, Bit>,
@@ -64,8 +72,8 @@ impl<const WORD: usize, const A: usize, const B: usize> Scratchpad<WORD, A, B> {
             write: Default::default(),
             write_address: Default::default(),
             write_data: Default::default(),
-            even: Ram::new(words / 2),
-            odd: Ram::new(words / 2),
+            even: Ram::registered(words / 2),
+            odd: Ram::registered(words / 2),
             reads_even: Default::default(),
             reads_odd: Default::default(),
             even_address: Default::default(),
@@ -75,6 +83,8 @@ impl<const WORD: usize, const A: usize, const B: usize> Scratchpad<WORD, A, B> {
             writes_data: Default::default(),
             read_odd: Default::default(),
             row_odd: Default::default(),
+            read_word: Default::default(),
+            row_word: Default::default(),
             wants_even: Default::default(),
             wants_odd: Default::default(),
             row_granted: Default::default(),
@@ -94,7 +104,9 @@ impl<const WORD: usize, const A: usize, const B: usize> Logic for Scratchpad<WOR
             odd_address,
             writes,
             writes_address,
-            writes_data
+            writes_data,
+            read_word,
+            row_word
         );
         self.even.clock.next = self.clock.val();
         self.odd.clock.next = self.clock.val();
@@ -126,14 +138,16 @@ impl<const WORD: usize, const A: usize, const B: usize> Logic for Scratchpad<WOR
         self.odd.read_address.next = self.odd_address.q.val();
         self.read_odd.d.next = self.read_address.val().get_bit(0);
         self.row_odd.d.next = self.row_address.val().get_bit(0);
-        self.read_data.next = self.even.read_data.val();
+        self.read_word.d.next = self.even.read_data.val();
         if self.read_odd.q.val() {
-            self.read_data.next = self.odd.read_data.val();
+            self.read_word.d.next = self.odd.read_data.val();
         }
-        self.row_data.next = self.even.read_data.val();
+        self.row_word.d.next = self.even.read_data.val();
         if self.row_odd.q.val() {
-            self.row_data.next = self.odd.read_data.val();
+            self.row_word.d.next = self.odd.read_data.val();
         }
+        self.read_data.next = self.read_word.q.val();
+        self.row_data.next = self.row_word.q.val();
 
         self.writes.d.next = self.write.val();
         self.writes_address.d.next = self.write_address.val();

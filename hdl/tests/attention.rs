@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Bench, seeds, verilate};
-use edge_moe_hdl::config;
+use edge_moe_hdl::{config, scratchpad};
 use edge_moe_kernels::dot::{dot, query_operand};
 use edge_moe_kernels::fixed::{ACTIVATION_BITS, Requantise};
 use edge_moe_kernels::softmax::{ContextScale, softmax};
@@ -169,8 +169,7 @@ impl Attention {
         bench.set("read", 1);
         for (index, word) in self.expected().chunks(self.vector).enumerate() {
             bench.set("read_address", (self.context + index) as u64);
-            bench.tick();
-            bench.tick();
+            (0..scratchpad::LATENCY).for_each(|_| bench.tick());
             let expected: Vec<i64> = word.iter().map(|&value| value.into()).collect();
             let got = bench.get_lanes("read_data", 16, self.vector);
             bench.expect("context word", index, got, expected);
@@ -197,8 +196,7 @@ impl Attention {
 
 /// Cycles beyond the beats: the first queries, and the last group's results.
 fn fixed_cost(attention: &Attention) -> u64 {
-    let first_queries =
-        3 * attention.lanes.min(attention.tokens) * attention.head_channels / attention.vector;
+    let first_queries = attention.lanes.min(attention.tokens) * attention.head_channels / attention.vector;
     (first_queries + attention.tokens + 2 * attention.lanes + 60) as u64
 }
 

@@ -92,7 +92,8 @@ struct Machine {
     memory: Vec<Vec<i16>>,
     /// What it will hold once all words taken are written.
     reference: Vec<Vec<i16>>,
-    /// The word that was read in the beat before.
+    /// The address that was asked for in the beat before, and the word that was read in it.
+    asked: Option<u64>,
     read: Option<Vec<i16>>,
     expected: VecDeque<Write>,
     resetting: bool,
@@ -114,6 +115,7 @@ impl Machine {
             vector,
             memory,
             reference,
+            asked: None,
             read: None,
             expected: VecDeque::new(),
             resetting: false,
@@ -171,10 +173,11 @@ impl Machine {
         let idle = self.bench.get("idle") == 1;
         self.bench.expect("idle before write", self.written, idle, self.expected.is_empty());
         // A read in the beat of a write gives what was there before.
+        self.read = self.asked.take().map(|address| self.memory[address as usize].clone());
         if self.bench.get("residual_read") == 1 {
             let address = self.bench.get("residual_read_address");
             self.bench.expect("address read is inside before write", self.written, address < WORDS, true);
-            self.read = Some(self.memory[address as usize].clone());
+            self.asked = Some(address);
         }
         self.write();
 

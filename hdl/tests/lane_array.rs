@@ -5,7 +5,7 @@ mod common;
 use std::collections::VecDeque;
 
 use common::{Bench, seeds, verilate};
-use edge_moe_hdl::{config, lane_array};
+use edge_moe_hdl::{config, lane_array, scratchpad};
 use edge_moe_isa::arch::ArchConfig;
 use edge_moe_kernels::dot::dot;
 use edge_moe_kernels::fixed::Requantise;
@@ -50,8 +50,8 @@ struct Run<'a> {
     layer: Layer,
     /// Words of a row.
     words: usize,
-    /// The broadcast word of the beat before.
-    broadcast: Option<Vec<i64>>,
+    /// Broadcast words that are still to come, each with its beat.
+    broadcast: VecDeque<(u64, Vec<i64>)>,
     /// Results on their way: tag and values.
     expected: VecDeque<(u128, Vec<i64>)>,
     results: usize,
@@ -107,9 +107,12 @@ impl Run<'_> {
     /// One clock: nothing is offered unless the caller did so; results are compared.
     fn tick(&mut self) {
         self.bench.tick();
-        if let Some(word) = self.broadcast.take() {
-            self.bench.set_lanes("word", 16, &word);
-        }
+        let vector = self.arch.vector as usize;
+        let word = match self.broadcast.pop_front_if(|(beat, _)| *beat == self.bench.beat) {
+            Some((_, word)) => word,
+            None => (0..vector).map(|_| self.bench.random.random_range(-32768..32768)).collect(),
+        };
+        self.bench.set_lanes("word", 16, &word);
         if self.bench.get("result_valid") == 1 {
             let Some((tag, expected)) = self.expected.pop_front() else {
                 panic!("a result in beat {} that nobody asked for", self.bench.beat)
@@ -190,8 +193,12 @@ impl Run<'_> {
                 let beat = self.bench.chance(0.8);
                 if beat {
                     self.offer_beat(group, word, tag);
+                    let vector = self.arch.vector as usize;
+                    let values = token[word * vector..][..vector].iter().map(|&v| v.into()).collect();
+                    self.broadcast.push_back((self.bench.beat + scratchpad::LATENCY as u64, values));
                 }
-                if load.word < self.words && self.bench.chance(0.7) {
+                let rows_read = self.bench.beat >= start + lane_array::ROWS_READ as u64;
+                if load.word < self.words && rows_read && self.bench.chance(0.7) {
                     self.load(next, &mut load);
                 }
                 if record < next.rows.len() && self.bench.beat >= start + lane_array::PARAMETERS_READ as u64 {
@@ -201,14 +208,10 @@ impl Run<'_> {
                     self.expected.push_back((tag, self.expected(group, &token)));
                 }
                 self.tick();
-                let vector = self.arch.vector as usize;
-                self.broadcast = Some(match beat {
-                    true => token[word * vector..][..vector].iter().map(|&v| v.into()).collect(),
-                    false => (0..vector).map(|_| self.bench.random.random_range(-32768..32768)).collect(),
-                });
                 word += usize::from(beat);
             }
         }
+        (0..lane_array::ROWS_READ).for_each(|_| self.tick());
         while load.word < self.words {
             self.load(next, &mut load);
             self.tick();
@@ -248,6 +251,7 @@ impl Run<'_> {
             logit_shift: random.random_range(1..=47),
         };
         self.expected.clear();
+        self.broadcast.clear();
         self.bench.reset();
         self.bench.set("shift", self.layer.shift.into());
         self.bench.set("bias_shift", self.layer.bias_shift.into());
@@ -288,7 +292,7 @@ fn check(arch: &ArchConfig, library: &Library) {
         let layer = Layer { shift: 1, bias_shift: 0, nine_bits: false, logit_multiplier: 0, logit_shift: 1 };
         let bench = Bench::new(library, seed);
         let mut run =
-            Run { arch, bench, layer, words: 1, broadcast: None, expected: VecDeque::new(), results: 0 };
+            Run { arch, bench, layer, words: 1, broadcast: VecDeque::new(), expected: VecDeque::new(), results: 0 };
         for _ in 0..6 {
             run.start();
             run.groups(5);

@@ -2,8 +2,10 @@
 
 mod common;
 
+use std::collections::VecDeque;
+
 use common::{Bench, seeds, verilate};
-use edge_moe_hdl::scratchpad::Scratchpad;
+use edge_moe_hdl::scratchpad::{LATENCY, Scratchpad};
 use rand::Rng;
 
 const WORDS: u64 = 24;
@@ -21,13 +23,8 @@ fn both_reads_see_what_was_written() {
             bench.set("write_data", memory[address as usize]);
             bench.tick();
         }
-        bench.set("write", 0);
-        bench.tick();
-        // Reads of the beat before; the row, if it was granted.
-        let mut broadcast = None;
-        let mut row_before = None;
-        // The write of the beat before is on its way into the memory.
-        let mut leaving: Option<(u64, u64)> = None;
+        // A read sees what was written before its beat.
+        let mut expected = VecDeque::from([(None, None); LATENCY]);
         for index in 0..20_000 {
             let [read, row, write] = [0.8, 0.6, 0.5].map(|chance| bench.chance(chance));
             let [read_at, row_at, write_at] = [(); 3].map(|()| bench.random.random_range(0..WORDS));
@@ -43,20 +40,19 @@ fn both_reads_see_what_was_written() {
             let granted = bench.get("row_ready") == 1;
             let free = !read || read_at % 2 != row_at % 2;
             bench.expect("grant", index, granted, free);
-            bench.tick();
-            let written = |at: u64| leaving.is_some_and(|(write_at, _)| at == write_at);
-            if let Some(read_at) = broadcast.filter(|&at| !written(at)) {
-                bench.expect("broadcast word", index, bench.get("read_data"), memory[read_at as usize]);
+            let (word, row_word): (Option<u64>, Option<u64>) = expected.pop_front().unwrap();
+            if let Some(word) = word {
+                bench.expect("broadcast word", index, bench.get("read_data"), word);
             }
-            if let Some(row_at) = row_before.filter(|&at| !written(at)) {
-                bench.expect("row word", index, bench.get("row_data"), memory[row_at as usize]);
+            if let Some(word) = row_word {
+                bench.expect("row word", index, bench.get("row_data"), word);
             }
-            broadcast = read.then_some(read_at);
-            row_before = (row && granted).then_some(row_at);
-            if let Some((write_at, data)) = leaving {
+            let seen = |reads: bool, at: u64| (reads && !(write && write_at == at)).then(|| memory[at as usize]);
+            expected.push_back((seen(read, read_at), seen(row && granted, row_at)));
+            if write {
                 memory[write_at as usize] = data;
             }
-            leaving = write.then_some((write_at, data));
+            bench.tick();
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Queries on their way into the lanes, a group ahead of its use.
 
 use super::walk::GroupWalk;
+use crate::scratchpad::LATENCY;
 use crate::support::prelude::*;
 
 /// Reads the queries of group after group, lane after lane, word after word,
@@ -8,7 +9,8 @@ use crate::support::prelude::*;
 /// for even groups, the second for odd ones. `even` and `odd` tell that a
 /// quarter is full, `use_even` and `use_odd` that it was used up.
 ///
-/// A word is read, held, and offered to the lanes: one in three beats at most.
+/// A word that is read waits in a queue, outside, until the lanes take it; one a beat. Up to seven are read and
+/// not taken.
 #[derive(LogicBlock)]
 pub struct QueryLoader<const L: usize, const A: usize> {
     pub clock: Signal<In, Clock>,
@@ -31,11 +33,10 @@ pub struct QueryLoader<const L: usize, const A: usize> {
     pub row_read_valid: Signal<Out, Bit>,
     pub row_read_ready: Signal<In, Bit>,
     pub row_read_address: Signal<Out, Bits<20>>,
-    /// The word that was read comes in this beat and must be held.
-    pub row_hold: Signal<Out, Bit>,
-    /// Lanes: the word that is held.
-    pub row_valid: Signal<Out, Bit>,
-    pub row_ready: Signal<In, Bit>,
+    /// A word that was read comes in this beat.
+    pub row_comes: Signal<Out, Bit>,
+    /// Lanes: they take the first word that waits, and where it goes.
+    pub row_taken: Signal<In, Bit>,
     pub row_lane: Signal<Out, Bits<L>>,
     pub row_address: Signal<Out, Bits<A>>,
 
@@ -48,14 +49,18 @@ pub struct QueryLoader<const L: usize, const A: usize> {
     lane: Register<Bits<6>>,
     word: Register<Bits<20>>,
     offset: Register<Bits<20>>,
-    /// A word was asked for a beat ago, comes now.
-    asked: Register<Bit>,
-    coming: Register<Bit>,
-    held: Register<Bit>,
-    held_lane: Register<Bits<L>>,
-    held_address: Register<Bits<A>>,
-    held_last: Register<Bit>,
-    held_parity: Register<Bit>,
+    coming: ValidDelay<LATENCY>,
+    /// Address and lane of each word that is read and not taken, and whether it is the last of an even, of an odd group.
+    places: Fifo<28, 3>,
+    place: Signal<Local, Bits<28>>,
+    last_even: Signal<Local, Bit>,
+    last_odd: Signal<Local, Bit>,
+    row_word: Signal<Local, Bits<A>>,
+    /// Words read and not taken.
+    owed: Register<Bits<3>>,
+    /// All of a quarter's words are read; they are in the lanes.
+    read_even: Register<Bit>,
+    read_odd: Register<Bit>,
     full_even: Register<Bit>,
     full_odd: Register<Bit>,
     wanted: Signal<Local, Bit>,
@@ -85,9 +90,8 @@ impl<const L: usize, const A: usize> QueryLoader<L, A> {
             row_read_valid: Default::default(),
             row_read_ready: Default::default(),
             row_read_address: Default::default(),
-            row_hold: Default::default(),
-            row_valid: Default::default(),
-            row_ready: Default::default(),
+            row_comes: Default::default(),
+            row_taken: Default::default(),
             row_lane: Default::default(),
             row_address: Default::default(),
             even: Default::default(),
@@ -98,13 +102,15 @@ impl<const L: usize, const A: usize> QueryLoader<L, A> {
             lane: Default::default(),
             word: Default::default(),
             offset: Default::default(),
-            asked: Default::default(),
             coming: Default::default(),
-            held: Default::default(),
-            held_lane: Default::default(),
-            held_address: Default::default(),
-            held_last: Default::default(),
-            held_parity: Default::default(),
+            places: Default::default(),
+            place: Default::default(),
+            last_even: Default::default(),
+            last_odd: Default::default(),
+            row_word: Default::default(),
+            owed: Default::default(),
+            read_even: Default::default(),
+            read_odd: Default::default(),
             full_even: Default::default(),
             full_odd: Default::default(),
             wanted: Default::default(),
@@ -121,22 +127,11 @@ impl<const L: usize, const A: usize> QueryLoader<L, A> {
 impl<const L: usize, const A: usize> Logic for QueryLoader<L, A> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clock,
-            lane,
-            word,
-            offset,
-            asked,
-            coming,
-            held,
-            held_lane,
-            held_address,
-            held_last,
-            held_parity,
-            full_even,
-            full_odd
-        );
+        dff_setup!(self, clock, lane, word, offset, owed, read_even, read_odd, full_even, full_odd);
+        self.coming.clock.next = self.clock.val();
+        self.coming.reset.next = self.reset.val();
+        self.places.clock.next = self.clock.val();
+        self.places.reset.next = self.reset.val();
         self.walk.clock.next = self.clock.val();
         self.walk.reset.next = self.reset.val();
         self.walk.start.next = self.start.val();
@@ -148,14 +143,11 @@ impl<const L: usize, const A: usize> Logic for QueryLoader<L, A> {
         self.walk.set_words.next = self.set_words.val();
 
         // Read.
-        self.wanted.next = !self.walk.done.val() & !self.full_even.q.val();
+        self.wanted.next = !self.walk.done.val() & !self.read_even.q.val();
         if self.walk.parity.val() {
-            self.wanted.next = !self.walk.done.val() & !self.full_odd.q.val();
+            self.wanted.next = !self.walk.done.val() & !self.read_odd.q.val();
         }
-        self.row_read_valid.next = self.wanted.val()
-            & !self.asked.q.val()
-            & !self.coming.q.val()
-            & (!self.held.q.val() | (self.row_ready.val() & !self.held_last.q.val()));
+        self.row_read_valid.next = self.wanted.val() & (self.owed.q.val() != 7);
         self.row_read_address.next =
             self.queries.val() + self.walk.group_offset.val() + self.offset.q.val() + self.word.q.val();
         self.granted.next = self.row_read_valid.val() & self.row_read_ready.val();
@@ -164,16 +156,9 @@ impl<const L: usize, const A: usize> Logic for QueryLoader<L, A> {
         self.last_word.next = self.next_word.val() == self.head_words.val();
         self.last.next = self.last_word.val() & (self.next_lane.val() == self.walk.queries.val());
         self.walk.advance.next = self.granted.val() & self.last.val();
-        self.asked.d.next = self.granted.val();
-        self.coming.d.next = self.asked.q.val();
+        self.coming.d.next = self.granted.val();
+        self.row_comes.next = self.coming.q.val();
         if self.granted.val() {
-            self.held_lane.d.next = self.lane.q.val().get_bits::<L>(0);
-            self.held_address.d.next = self.word.q.val().get_bits::<A>(0);
-            if self.walk.parity.val() {
-                self.held_address.d.next = self.word.q.val().get_bits::<A>(0) | self.quarter_1.val();
-            }
-            self.held_last.d.next = self.last.val();
-            self.held_parity.d.next = self.walk.parity.val();
             self.word.d.next = self.next_word.val();
             if self.last_word.val() {
                 self.word.d.next = 0.into();
@@ -185,40 +170,59 @@ impl<const L: usize, const A: usize> Logic for QueryLoader<L, A> {
                 self.offset.d.next = 0.into();
             }
         }
+        if self.granted.val() & !self.row_taken.val() {
+            self.owed.d.next = self.owed.q.val() + 1;
+        } else if self.row_taken.val() & !self.granted.val() {
+            self.owed.d.next = self.owed.q.val() - 1;
+        }
 
-        // Hold and offer.
-        self.row_hold.next = self.coming.q.val();
-        self.row_valid.next = self.held.q.val();
-        self.row_lane.next = self.held_lane.q.val();
-        self.row_address.next = self.held_address.q.val();
+        // Where words go: known when they are asked for, used when they are taken.
+        self.row_word.next = self.word.q.val().get_bits::<A>(0);
+        if self.walk.parity.val() {
+            self.row_word.next = self.word.q.val().get_bits::<A>(0) | self.quarter_1.val();
+        }
+        self.last_even.next = self.last.val() & !self.walk.parity.val();
+        self.last_odd.next = self.last.val() & self.walk.parity.val();
+        self.places.write.next = self.granted.val();
+        self.places.write_data.next = bit_cast::<28, A>(self.row_word.val())
+            | (bit_cast::<28, 6>(self.lane.q.val()) << 20)
+            | (bit_cast::<28, 1>(self.last_even.val().into()) << 26)
+            | (bit_cast::<28, 1>(self.last_odd.val().into()) << 27);
+        self.places.read_ready.next = self.row_taken.val();
+        self.place.next = self.places.read_data.val();
+        self.row_address.next = self.place.val().get_bits::<A>(0);
+        self.row_lane.next = self.place.val().get_bits::<L>(20);
+
         self.even.next = self.full_even.q.val();
         self.odd.next = self.full_odd.q.val();
+        if self.granted.val() & self.last_even.val() {
+            self.read_even.d.next = true;
+        }
+        if self.granted.val() & self.last_odd.val() {
+            self.read_odd.d.next = true;
+        }
         if self.use_even.val() {
+            self.read_even.d.next = false;
             self.full_even.d.next = false;
         }
         if self.use_odd.val() {
+            self.read_odd.d.next = false;
             self.full_odd.d.next = false;
         }
-        if self.held.q.val() & self.row_ready.val() {
-            self.held.d.next = false;
-            if self.held_last.q.val() & self.held_parity.q.val() {
-                self.full_odd.d.next = true;
-            }
-            if self.held_last.q.val() & !self.held_parity.q.val() {
-                self.full_even.d.next = true;
-            }
+        if self.row_taken.val() & self.place.val().get_bit(26) {
+            self.full_even.d.next = true;
         }
-        if self.coming.q.val() {
-            self.held.d.next = true;
+        if self.row_taken.val() & self.place.val().get_bit(27) {
+            self.full_odd.d.next = true;
         }
 
         if self.reset.val() {
             self.lane.d.next = 0.into();
             self.word.d.next = 0.into();
             self.offset.d.next = 0.into();
-            self.asked.d.next = false;
-            self.coming.d.next = false;
-            self.held.d.next = false;
+            self.owed.d.next = 0.into();
+            self.read_even.d.next = false;
+            self.read_odd.d.next = false;
             self.full_even.d.next = false;
             self.full_odd.d.next = false;
         }

@@ -58,10 +58,9 @@ pub struct Sequencer<const L: usize, const A: usize, const K: usize> {
     pub row_read_valid: Signal<Out, Bit>,
     pub row_read_ready: Signal<In, Bit>,
     pub row_read_address: Signal<Out, Bits<20>>,
-    /// The word that came is at the lanes' door: `row_hold` takes it, `row_valid` offers it.
-    pub row_hold: Signal<Out, Bit>,
-    pub row_valid: Signal<Out, Bit>,
-    pub row_ready: Signal<In, Bit>,
+    /// A query's word comes, [`LATENCY`](crate::scratchpad::LATENCY) beats after its read; the lanes take the first that came.
+    pub row_comes: Signal<Out, Bit>,
+    pub row_taken: Signal<In, Bit>,
     pub row_lane: Signal<Out, Bits<L>>,
     pub row_address: Signal<Out, Bits<A>>,
 
@@ -174,9 +173,8 @@ impl<const L: usize, const A: usize, const K: usize> Sequencer<L, A, K> {
             row_read_valid: Default::default(),
             row_read_ready: Default::default(),
             row_read_address: Default::default(),
-            row_hold: Default::default(),
-            row_valid: Default::default(),
-            row_ready: Default::default(),
+            row_comes: Default::default(),
+            row_taken: Default::default(),
             row_lane: Default::default(),
             row_address: Default::default(),
             beat_valid: Default::default(),
@@ -280,11 +278,10 @@ impl<const L: usize, const A: usize, const K: usize> Logic for Sequencer<L, A, K
         self.loader.group_words.next = self.group_words.val();
         self.loader.set_words.next = self.set_words.val();
         self.loader.row_read_ready.next = self.row_read_ready.val();
-        self.loader.row_ready.next = self.row_ready.val();
+        self.loader.row_taken.next = self.row_taken.val();
         self.row_read_valid.next = self.loader.row_read_valid.val();
         self.row_read_address.next = self.loader.row_read_address.val();
-        self.row_hold.next = self.loader.row_hold.val();
-        self.row_valid.next = self.loader.row_valid.val();
+        self.row_comes.next = self.loader.row_comes.val();
         self.row_lane.next = self.loader.row_lane.val();
         self.row_address.next = self.loader.row_address.val();
         self.probabilities.clock.next = self.clock.val();

@@ -80,7 +80,8 @@ pub struct AttentionTop<
     /// A query's word as nine-bit operands: `edge_moe_kernels::dot::query_operand`.
     elements: Split<Bits<16>, V, WORD>,
     operands: Concat<Bits<9>, V, ROW>,
-    row: Register<Bits<ROW>>,
+    /// Words of queries until the lanes take them.
+    rows: Fifo<ROW, 3>,
     cycle_count: Register<Bits<32>>,
     broadcast_count: Register<Bits<32>>,
     row_count: Register<Bits<32>>,
@@ -149,7 +150,7 @@ impl<
             drain: Default::default(),
             elements: Default::default(),
             operands: Default::default(),
-            row: Default::default(),
+            rows: Default::default(),
             cycle_count: Default::default(),
             broadcast_count: Default::default(),
             row_count: Default::default(),
@@ -175,7 +176,7 @@ impl<
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, row, cycle_count, broadcast_count, row_count, context_count);
+        dff_setup!(self, clock, cycle_count, broadcast_count, row_count, context_count);
         self.sequencer.clock.next = self.clock.val();
         self.sequencer.reset.next = self.reset.val();
         self.scratchpad.clock.next = self.clock.val();
@@ -227,14 +228,16 @@ impl<
         for i in 0..V {
             self.operands.lane[i].next = self.elements.lane[i].val().get_bits::<9>(0);
         }
-        if self.sequencer.row_hold.val() {
-            self.row.d.next = self.operands.bus.val();
-        }
-        self.lanes.row_valid.next = self.sequencer.row_valid.val();
-        self.sequencer.row_ready.next = self.lanes.row_ready.val();
+        self.rows.clock.next = self.clock.val();
+        self.rows.reset.next = self.reset.val();
+        self.rows.write.next = self.sequencer.row_comes.val();
+        self.rows.write_data.next = self.operands.bus.val();
+        self.rows.read_ready.next = self.lanes.row_ready.val();
+        self.lanes.row_valid.next = self.rows.read_valid.val();
+        self.sequencer.row_taken.next = self.rows.read_valid.val() & self.lanes.row_ready.val();
         self.lanes.row_lane.next = self.sequencer.row_lane.val();
         self.lanes.row_address.next = self.sequencer.row_address.val();
-        self.lanes.row_data.next = self.row.q.val();
+        self.lanes.row_data.next = self.rows.read_data.val();
 
         // Lanes.
         self.lanes.probability_write.next = self.softmax.probability_write.val();

@@ -97,7 +97,8 @@ pub struct Attention<
     /// A query's word as nine-bit operands: `edge_moe_kernels::dot::query_operand`.
     elements: Split<Bits<16>, V, WORD>,
     operands: Concat<Bits<9>, V, ROW>,
-    query_row: Register<Bits<ROW>>,
+    /// Words of queries until the lanes take them.
+    query_rows: Fifo<ROW, 3>,
     log_lanes: Constant<Bits<3>>,
 }
 
@@ -120,7 +121,7 @@ impl<
             probability_address, probability_data, context_write, context_lane, context_bank, context_multiplier,
             context_shift, beat, beat_address, beat_first, beat_last, beat_scores, beat_contexts, beat_bank,
             beat_tag, logit_multiplier, logit_shift, result_valid, result_tag, results, drain_taken, drain_busy,
-            key_read, work, begins, runs, softmax, head_words, value_words, elements, operands, query_row;
+            key_read, work, begins, runs, softmax, head_words, value_words, elements, operands, query_rows;
             sequencer: Sequencer::new(P, V),
             queries: field("attention", "queries"),
             keys: field("attention", "keys"),
@@ -155,7 +156,9 @@ impl<
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, work, begins, runs, query_row);
+        dff_setup!(self, clock, work, begins, runs);
+        self.query_rows.clock.next = self.clock.val();
+        self.query_rows.reset.next = self.reset.val();
         self.sequencer.clock.next = self.clock.val();
         self.sequencer.reset.next = self.reset.val();
         self.softmax.clock.next = self.clock.val();
@@ -216,14 +219,14 @@ impl<
         for i in 0..V {
             self.operands.lane[i].next = self.elements.lane[i].val().get_bits::<9>(0);
         }
-        if self.sequencer.row_hold.val() {
-            self.query_row.d.next = self.operands.bus.val();
-        }
-        self.row_valid.next = self.sequencer.row_valid.val();
-        self.sequencer.row_ready.next = self.row_ready.val();
+        self.query_rows.write.next = self.sequencer.row_comes.val();
+        self.query_rows.write_data.next = self.operands.bus.val();
+        self.query_rows.read_ready.next = self.row_ready.val();
+        self.row_valid.next = self.query_rows.read_valid.val();
+        self.sequencer.row_taken.next = self.query_rows.read_valid.val() & self.row_ready.val();
         self.row_lane.next = self.sequencer.row_lane.val();
         self.row_address.next = self.sequencer.row_address.val();
-        self.row_data.next = self.query_row.q.val();
+        self.row_data.next = self.query_rows.read_data.val();
 
         // Softmax.
         self.softmax.push.next = self.sequencer.push.val();

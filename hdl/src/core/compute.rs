@@ -12,13 +12,17 @@ use super::norm::Norm;
 use super::route::Route;
 use super::row_loader::RowLoader;
 use crate::drain::Drain;
-use crate::epilogue::Epilogue;
-use crate::lane_array::LaneArray;
-use crate::scratchpad::Scratchpad;
+use crate::epilogue::{Epilogue, RESIDUAL_LATENCY};
+use crate::lane_array::{LaneArray, PARAMETERS_READ, ROWS_READ};
+use crate::scratchpad::{self, Scratchpad};
 use crate::support::prelude::*;
 
-/// Beats from a beat to the use of its layer's scales in the lanes.
-const SCALES: usize = 6;
+/// Beats from a beat to its layer's scales at the lanes, which put them into registers.
+const SCALES: usize = PARAMETERS_READ - 1;
+/// Beats from the last beat of a bank to the first in which its rows may be replaced.
+const BANK_USED: usize = ROWS_READ - 1;
+/// Beats from a word of the residual memory to when readers expect it: as if it were the scratchpad's.
+const RESIDUAL_WORD: usize = scratchpad::LATENCY - RESIDUAL_LATENCY;
 
 /// P lanes of V = P = 2^L multipliers; `A` bits of a row address of attention, `R` of the lanes' rows, `K` of a
 /// score address, `N` of the scratchpad, `B` of half of it, `M` of the residual memory, `NORM` of a
@@ -124,8 +128,13 @@ pub struct Compute<
     epilogue: Epilogue<V, W, SLICES, WORD, SLICE, 20>,
     scratchpad: Scratchpad<WORD, N, B>,
     residual: Ram<WORD, M>,
-    /// What was read of it a beat ago.
-    residual_word: Register<Bits<WORD>>,
+    /// What is read of it, behind the choice of who reads.
+    residual_reads: Register<Bit>,
+    residual_read_address: Register<Bits<M>>,
+    residual_word: Delay<Bits<WORD>, RESIDUAL_WORD>,
+    /// Banks whose last beat is on its way to their rows.
+    use_0: ValidDelay<BANK_USED>,
+    use_1: ValidDelay<BANK_USED>,
 
     flushed: Register<Bit>,
     taken: Register<Bit>,
@@ -207,7 +216,8 @@ impl<
             write_address, write_bytes, write_word_valid, write_word_ready, write_word_data, write_busy,
             write_error, scratchpad_write, scratchpad_address, scratchpad_data, residual_write, residual_address,
             residual_data, loads, loads_queued, jobs, dispatch, loader, matrix, norm, copy, attention, drain,
-            epilogue, flushed, taken, settled, gate_words, shift, bias_shift, nine_bits, residual_word;
+            epilogue, flushed, taken, settled, gate_words, shift, bias_shift, nine_bits, residual_reads, residual_read_address,
+            residual_word, use_0, use_1;
             fetch: Fetch::new(arch),
             route: Route::new(arch.queue_nodes as usize),
             lanes: LaneArray::new(4 * arch.bank_words as usize),
@@ -275,7 +285,7 @@ impl<
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, loads_queued, gate_words, flushed, taken, residual_word);
+        dff_setup!(self, clock, loads_queued, gate_words, flushed, taken, residual_reads, residual_read_address);
         self.fetch.clock.next = self.clock.val();
         self.loads.clock.next = self.clock.val();
         self.jobs.clock.next = self.clock.val();
@@ -291,6 +301,9 @@ impl<
         self.epilogue.clock.next = self.clock.val();
         self.scratchpad.clock.next = self.clock.val();
         self.residual.clock.next = self.clock.val();
+        self.residual_word.clock.next = self.clock.val();
+        self.use_0.clock.next = self.clock.val();
+        self.use_1.clock.next = self.clock.val();
         self.shift.clock.next = self.clock.val();
         self.bias_shift.clock.next = self.clock.val();
         self.nine_bits.clock.next = self.clock.val();
@@ -309,6 +322,8 @@ impl<
         self.lanes.reset.next = self.flushed.q.val();
         self.drain.reset.next = self.flushed.q.val();
         self.epilogue.reset.next = self.flushed.q.val();
+        self.use_0.reset.next = self.flushed.q.val();
+        self.use_1.reset.next = self.flushed.q.val();
 
         // Fetch: descriptors, reads, and what is read.
         self.fetch.start.next = self.dispatch.launch.val();
@@ -396,8 +411,10 @@ impl<
         self.loader.entry_data.next = self.entry_data.val();
         self.loader.row_ready.next = self.lanes.row_ready.val() & !self.attention.row_valid.val();
         self.loader.data_ready.next = self.copy.data_ready.val();
-        self.loader.use_0.next = self.matrix.use_0.val();
-        self.loader.use_1.next = self.matrix.use_1.val();
+        self.use_0.d.next = self.matrix.use_0.val();
+        self.use_1.d.next = self.matrix.use_1.val();
+        self.loader.use_0.next = self.use_0.q.val();
+        self.loader.use_1.next = self.use_1.q.val();
         self.loader.use_norm.next = self.norm.use_parameters.val();
 
         // Matrix engine.
@@ -406,8 +423,8 @@ impl<
         self.matrix.limited.next = self.dispatch.follow_norm.val();
         self.matrix.available.next = self.norm.written.val();
         self.matrix.settled.next = self.settled.val();
-        self.matrix.full_0.next = self.loader.full_0.val();
-        self.matrix.full_1.next = self.loader.full_1.val();
+        self.matrix.full_0.next = self.loader.full_0.val() & !self.use_0.any.val();
+        self.matrix.full_1.next = self.loader.full_1.val() & !self.use_1.any.val();
         self.matrix.expert_valid.next = self.route.expert_valid.val();
         self.route.expert_ready.next = self.matrix.expert_ready.val();
         self.matrix.expert_last.next = self.route.expert_last.val();
@@ -581,15 +598,18 @@ impl<
         self.scratchpad.write_data.next = self.scratchpad_data.val();
 
         // Residual memory: read by epilogue, norm, copy; written by epilogue, copy.
-        self.residual.read_enable.next = self.epilogue.residual_read.val()
+        self.residual.read_enable.next = self.residual_reads.q.val();
+        self.residual.read_address.next = self.residual_read_address.q.val();
+        self.residual_reads.d.next = self.epilogue.residual_read.val()
             | self.norm.read_valid.val()
             | self.copy.residual_read_valid.val();
-        self.residual.read_address.next = self.copy.read_address.val().get_bits::<M>(0);
+        self.residual_read_address.d.next = self.copy.read_address.val().get_bits::<M>(0);
         if self.norm.read_valid.val() {
-            self.residual.read_address.next = self.norm.read_address.val().get_bits::<M>(0);
+            self.residual_read_address.d.next = self.norm.read_address.val().get_bits::<M>(0);
         }
         if self.epilogue.residual_read.val() {
-            self.residual.read_address.next = self.epilogue.residual_read_address.val().get_bits::<M>(0);
+            self.residual_read_address.d.next =
+                self.epilogue.residual_read_address.val().get_bits::<M>(0);
         }
         self.norm.read_ready.next = !self.epilogue.residual_read.val();
         self.copy.residual_read_ready.next = !self.epilogue.residual_read.val() & !self.norm.read_valid.val();

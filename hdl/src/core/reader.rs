@@ -1,14 +1,15 @@
 //! Consecutive words of an on-chip memory as a stream.
 
+use crate::scratchpad::LATENCY;
 use crate::support::prelude::*;
 
 /// Reads `count` words from `address` on through a read port that grants
-/// (`read_valid` and `read_ready`) and answers two beats later; offers them
+/// (`read_valid` and `read_ready`) and answers [`LATENCY`] beats later; offers them
 /// ready/valid, from a queue. With `limited` only words of which `available` counted, a beat
 /// ago, more than stand before them are read: it follows whoever writes them, as `available` grows.
 ///
 /// Throughput one word a beat; a word is offered two beats after the answer.
-/// Up to five words are read and not taken, so that no read waits for `word_ready`.
+/// Up to seven words are read and not taken, so that no read waits for `word_ready`.
 #[derive(LogicBlock, Default)]
 pub struct Reader<const WORD: usize> {
     pub clock: Signal<In, Clock>,
@@ -36,9 +37,8 @@ pub struct Reader<const WORD: usize> {
     done: Register<Bits<20>>,
     next_done: Signal<Local, Bits<20>>,
     written: Register<Bit>,
-    /// A word was asked for a beat ago, comes now.
-    asked: Register<Bit>,
-    coming: Register<Bit>,
+    /// A word that was asked for comes.
+    coming: ValidDelay<LATENCY>,
     words: Fifo<WORD, 3>,
     /// Words read and not taken.
     owed: Register<Bits<3>>,
@@ -49,7 +49,9 @@ pub struct Reader<const WORD: usize> {
 impl<const WORD: usize> Logic for Reader<WORD> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, next_address, written, remaining, done, asked, coming, owed);
+        dff_setup!(self, clock, next_address, written, remaining, done, owed);
+        self.coming.clock.next = self.clock.val();
+        self.coming.reset.next = self.reset.val();
         self.words.clock.next = self.clock.val();
         self.words.reset.next = self.reset.val();
         self.words.write.next = self.coming.q.val();
@@ -60,12 +62,11 @@ impl<const WORD: usize> Logic for Reader<WORD> {
         self.take.next = self.word_valid.val() & self.word_ready.val();
 
         self.read_valid.next = self.remaining.q.val().any()
-            & (self.owed.q.val() != 5)
+            & (self.owed.q.val() != 7)
             & (!self.limited.val() | self.written.q.val());
         self.read_address.next = self.next_address.q.val();
         self.granted.next = self.read_valid.val() & self.read_ready.val();
-        self.asked.d.next = self.granted.val();
-        self.coming.d.next = self.asked.q.val();
+        self.coming.d.next = self.granted.val();
         self.next_done.next = self.done.q.val() + 1;
         self.written.d.next = self.done.q.val() < self.available.val();
         if self.granted.val() {
@@ -90,8 +91,6 @@ impl<const WORD: usize> Logic for Reader<WORD> {
         }
         if self.reset.val() {
             self.remaining.d.next = 0.into();
-            self.asked.d.next = false;
-            self.coming.d.next = false;
             self.owed.d.next = 0.into();
         }
     }

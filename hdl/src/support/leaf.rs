@@ -3,6 +3,7 @@
 //! | cell | why |
 //! |---|---|
 //! | [`Register`] | rust-hdl's has an initial value, which hides a missing reset |
+//! | [`Replica`] | synthesis makes one register of those that are always equal |
 //! | [`Concat`], [`Split`], [`Spread`] | no concatenation and no indexed assignment in the kernel |
 //! | [`Slice`] | no slice at a place that is computed when the unit is made |
 //! | [`Piece`] | no slice at a place that comes on wires |
@@ -51,6 +52,30 @@ impl<T: Synth> Logic for Register<T> {
 
     fn hdl(&self) -> Verilog {
         Verilog::Custom("always @(posedge clock) q <= d;".into())
+    }
+}
+
+/// A [`Register`] that stays by itself where others are always equal to it: each near what it drives,
+/// not one whose wires reach all of it.
+#[derive(LogicBlock, Default)]
+pub struct Replica<T: Synth> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Next value.
+    pub d: Signal<In, T>,
+    /// Value.
+    pub q: Signal<Out, T>,
+}
+
+impl<T: Synth> Logic for Replica<T> {
+    verilog_only!();
+
+    fn connect(&mut self) {
+        self.q.connect();
+    }
+
+    fn hdl(&self) -> Verilog {
+        Verilog::Custom("(* keep *) always @(posedge clock) q <= d;".into())
     }
 }
 

@@ -20,6 +20,8 @@ const LUT_LANE_RAM_WORDS: usize = 64;
 const BLOCK_RAM_BITS: usize = 16384;
 /// Memories of more words are cut into slices of one block RAM each.
 const UNCUT_WORDS: usize = 2048;
+/// So many slices share the registers of a memory that has some at its ports.
+const SLICES_A_REPLICA: usize = 8;
 
 /// Tables of up to so many bits, of which every lane has one, likewise.
 const LUT_ROM_BITS: usize = 4096;
@@ -32,43 +34,47 @@ enum Collision {
     Unknown,
 }
 
-/// `name`, so many words of `width` bits of the given kind of memory, a read port to `to`, and a write
-/// port that does `write`.
-fn ram(
-    name: &str,
-    style: &str,
+/// So many words of `width` bits of the given kind of memory. The names of its ports end in `ports`.
+struct Array<'a> {
+    name: &'a str,
+    style: &'a str,
     words: usize,
-    to: (&str, usize),
-    collision: &Collision,
-    write: &str,
-) -> String {
-    let (to, width) = to;
-    let read = match collision {
-        Collision::Old => format!("if (read_enable) {to} <= {name}[read_address];"),
-        Collision::Unknown => format!(
-            "if (read_enable) begin
-        {to} <= {name}[read_address];
-        if (write_enable != 0 && write_address == read_address) {to} <= {width}'bx;
+    width: usize,
+    ports: &'a str,
+}
+
+impl Array<'_> {
+    /// It, with a read port to `to` and a write port that does `write`.
+    fn verilog(&self, to: &str, collision: &Collision, write: &str) -> String {
+        let Self { name, style, words, width, ports } = self;
+        let read = match collision {
+            Collision::Old => format!("if (read_enable{ports}) {to} <= {name}[read_address{ports}];"),
+            Collision::Unknown => format!(
+                "if (read_enable{ports}) begin
+        {to} <= {name}[read_address{ports}];
+        if (write_enable{ports} != 0 && write_address{ports} == read_address{ports}) {to} <= {width}'bx;
     end"
-        ),
-    };
-    format!(
-        "(* ram_style = \"{style}\" *) reg [{high}:0] {name} [0:{last}];
+            ),
+        };
+        format!(
+            "(* ram_style = \"{style}\" *) reg [{high}:0] {name} [0:{last}];
 always @(posedge clock) begin
     {read}
     {write}
 end
 ",
-        high = width - 1,
-        last = words - 1,
-    )
+            high = width - 1,
+            last = words - 1,
+        )
+    }
 }
 
 /// One read and one write port of W bits. Data arrives the beat after
 /// `read_enable` and stays until the next read.
 ///
 /// What is read of a word in the beat in which it is written is unknown: block RAMs differ, and to
-/// promise it takes a bypass of the whole width. See [`Ram::reading_old`].
+/// promise it takes a bypass of the whole width. See [`Ram::reading_old`], and [`Ram::registered`] for
+/// memories of many block RAMs.
 #[derive(LogicBlock)]
 pub struct Ram<const W: usize, const A: usize> {
     /// Clock.
@@ -87,6 +93,7 @@ pub struct Ram<const W: usize, const A: usize> {
     pub write_data: Signal<In, Bits<W>>,
     _words: usize,
     _collision: Collision,
+    _registered: bool,
 }
 
 impl<const W: usize, const A: usize> Ram<W, A> {
@@ -103,12 +110,32 @@ impl<const W: usize, const A: usize> Ram<W, A> {
             write_data: Default::default(),
             _words: words,
             _collision: Collision::Unknown,
+            _registered: false,
         }
+    }
+
+    /// Likewise, with registers before its ports, one more beat for reads and writes. Every few block RAMs
+    /// have such registers of their own: wires to all of them would be the longest there are.
+    pub fn registered(words: usize) -> Self {
+        Self { _registered: true, ..Self::new(words) }
     }
 
     /// 2^A words; one that is read in the beat in which it is written is read as it was before.
     pub fn reading_old() -> Self {
         Self { _collision: Collision::Old, ..Self::default() }
+    }
+}
+
+impl<const W: usize, const A: usize> Ram<W, A> {
+    /// The registers of enables and addresses for some slices, by number.
+    fn replica(number: usize) -> String {
+        let mut registers = String::new();
+        let mut next = String::new();
+        for (port, range) in [("read_enable", 1), ("read_address", A), ("write_enable", 1), ("write_address", A)] {
+            registers += &format!("reg [{}:0] {port}_{number};\n", range - 1);
+            next += &format!("    {port}_{number} <= {port};\n");
+        }
+        format!("{registers}(* keep *) always @(posedge clock) begin\n{next}end\n")
     }
 }
 
@@ -127,27 +154,34 @@ impl<const W: usize, const A: usize> Logic for Ram<W, A> {
 
     fn hdl(&self) -> Verilog {
         let style = if self._words <= LUT_RAM_WORDS { "distributed" } else { "block" };
-        if self._words <= UNCUT_WORDS {
-            let write = "if (write_enable) words[write_address] <= write_data;";
-            return Verilog::Custom(ram(
-                "words",
-                style,
-                self._words,
-                ("read_data", W),
-                &self._collision,
-                write,
-            ));
-        }
         // A bit has one block RAM, not one in each of several banks, and no multiplexer behind them:
         // their wires would meet in the middle of the FPGA.
-        let bits = (BLOCK_RAM_BITS / self._words.next_power_of_two()).clamp(1, W);
-        let slice = |low: usize| {
-            let high = W.min(low + bits) - 1;
-            let (name, to) = (format!("words_{low}"), format!("read_data[{high}:{low}]"));
-            let write = format!("if (write_enable) {name}[write_address] <= write_data[{high}:{low}];");
-            ram(&name, style, self._words, (&to, high + 1 - low), &self._collision, &write)
+        let bits = match self._words <= UNCUT_WORDS {
+            true => W,
+            false => (BLOCK_RAM_BITS / self._words.next_power_of_two()).clamp(1, W),
         };
-        Verilog::Custom((0..W).step_by(bits).map(slice).collect())
+        let mut code = String::new();
+        if self._registered {
+            code += &format!("reg [{}:0] write_data_held;\nalways @(posedge clock) write_data_held <= write_data;\n", W - 1);
+        }
+        for (index, low) in (0..W).step_by(bits).enumerate() {
+            let high = W.min(low + bits) - 1;
+            let replica = index / SLICES_A_REPLICA;
+            if self._registered && index.is_multiple_of(SLICES_A_REPLICA) {
+                code += &Self::replica(replica);
+            }
+            let (ports, data) = match self._registered {
+                true => (format!("_{replica}"), "write_data_held"),
+                false => (String::new(), "write_data"),
+            };
+            let name = format!("words_{low}");
+            let write = format!(
+                "if (write_enable{ports}) {name}[write_address{ports}] <= {data}[{high}:{low}];"
+            );
+            code += &Array { name: &name, style, words: self._words, width: high + 1 - low, ports: &ports }
+                .verilog(&format!("read_data[{high}:{low}]"), &self._collision, &write);
+        }
+        Verilog::Custom(code)
     }
 }
 
@@ -202,8 +236,8 @@ impl<const N: usize, const W: usize, const A: usize> Logic for LaneRam<N, W, A> 
         };
         let lanes: Vec<String> = (0..N).map(lane).collect();
         let style = if 1 << A <= LUT_LANE_RAM_WORDS { "distributed" } else { "block" };
-        let (to, write) = (("read_data", W), lanes.join("\n    "));
-        Verilog::Custom(ram("words", style, 1 << A, to, &Collision::Unknown, &write))
+        let array = Array { name: "words", style, words: 1 << A, width: W, ports: "" };
+        Verilog::Custom(array.verilog("read_data", &Collision::Unknown, &lanes.join("\n    ")))
     }
 }
 

@@ -264,7 +264,7 @@ impl<'a> Model<'a> {
         self.results = served.max(self.lanes.now() + path);
         let most_ahead = timing::RESULTS_IN_FLIGHT * group.service + path;
         self.lanes.advance(served.saturating_sub(most_ahead), Activity::Results);
-        self.banks = [newer, self.lanes.now()];
+        self.banks = [newer, self.lanes.now() + timing::BANK_USED];
         self.written = self.written.max(self.results + group.finish + timing::SETTLED);
         begin
     }
@@ -335,7 +335,7 @@ impl<'a> Model<'a> {
         let experts = u64::from(route.experts);
         let rounds = u64::from(route.top_k).saturating_sub(1).max(1);
         let token = rounds * timing::ROUTE_TOKEN.max(experts + 2);
-        let alone = (2 * experts + 19 + u64::from(route.top_k)).max(token);
+        let alone = (2 * experts + 21 + u64::from(route.top_k)).max(token);
         let tokens = u64::from(route.tokens);
         let (follows, gate) = gate.unzip();
         let start = self.start(Engine::Router, wait, follows);
