@@ -9,7 +9,7 @@
 # make bench-report  render benchmarks/results into docs/benchmarks.md
 # make lint-rtl  Verilator's lint of every unit of every architecture
 # make bitstream BOARD=ulx3s-85f  build a bitstream with pinned open tools, into target/bitstream
-#             (make bitstream-ship: and put it into bitstreams/)
+#             (make bitstream-ship: and put it into bitstreams/; make floorplan: place its macros anew)
 # make docs   bring the generated parts of docs/ up to date
 #
 # Both `run` and `test` install what they need (Debian packages, with sudo
@@ -23,7 +23,7 @@ DEVICE  ?= software
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 APT  := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
-.PHONY: run test test-long verify check-amx lint lint-rtl bitstream bitstream-ship bench bench-fidelity bench-report docs setup setup-python setup-rtl
+.PHONY: run test test-long verify check-amx lint lint-rtl bitstream bitstream-ship floorplan bench bench-fidelity bench-report docs setup setup-python setup-rtl
 
 # The RTL as a device needs Verilator.
 SIM := $(if $(filter rtl,$(DEVICE)),--features sim)
@@ -110,6 +110,9 @@ bitstream: setup setup-python
 
 bitstream-ship: setup setup-python
 	$(MAKE) --directory bitstreams BOARD=$(BOARD) ship
+
+floorplan: setup setup-python
+	$(MAKE) --directory bitstreams BOARD=$(BOARD) floorplan
 
 # ONNX Runtime, beside which the software device is timed.
 PYTHON := target/benchmarks-python

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use bench::{BOARD, Bench};
 use common::root;
-use edge_moe::bitstream::{self, Bitstream, MANIFEST, sha256};
+use edge_moe::bitstream::{self, Bitstream, MANIFEST};
 use edge_moe_isa::arch::ArchConfig;
 
 /// What is wrong with the folder of a board: size, SHA-256, container with its CRCs, IDCODE, versions, name,
@@ -30,9 +30,7 @@ fn problem(boards: &Path, board: &str) -> Option<String> {
     if ArchConfig::by_name(&manifest.arch.name).as_ref() != Some(&manifest.arch) {
         return Some(format!("{board}: `{}` has other sizes by now: build it again", manifest.arch.name));
     }
-    let constraints = std::fs::read(files.join(&manifest.sources.constraints)).unwrap();
-    let changed = sha256(&constraints) != manifest.sources.constraints_sha256;
-    changed.then(|| format!("{board}: its constraints were changed: build it again"))
+    manifest.check_constraints(&files).err()
 }
 
 #[test]
@@ -54,8 +52,7 @@ fn every_bitstream_is_made_of_the_present_verilog() {
         let opened = Bitstream::open(&boards.join(&board).join(MANIFEST), None).unwrap();
         let unit = edge_moe_hdl::board::top(&board).expect("a board with a bitstream has a top unit");
         let verilog = (unit.verilog)(unit.name).unwrap();
-        let made_of = opened.manifest.sources.verilog_sha256;
-        assert_eq!(sha256(verilog.as_bytes()), made_of, "{board}: make bitstream-ship BOARD={board}");
+        assert_eq!(opened.manifest.check_verilog(&verilog), Ok(()), "make bitstream-ship BOARD={board}");
     }
 }
 
@@ -100,7 +97,7 @@ fn what_does_not_fit_its_manifest_is_found() {
         ("manifest.toml", "board = \"ulx3s-25f\"", "board = \"other\"", "its manifest is that of other"),
         ("manifest.toml", "bank_words = 64", "bank_words = 32", "`tiny` has other sizes"),
         ("manifest.toml", "interface_version = 1", "interface_version = 9", "has interface version 9"),
-        ("ulx3s.lpf", "25 MHZ", "50 MHZ", "its constraints were changed"),
+        ("ulx3s.lpf", "25 MHZ", "50 MHZ", "ulx3s.lpf has SHA-256 "),
     ];
     for (name, from, to, expected) in damages {
         let path = boards.join(BOARD).join(name);

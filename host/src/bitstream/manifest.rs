@@ -11,7 +11,7 @@ use super::sha256;
 use crate::{Error, Result};
 
 /// The version of the manifest's form.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// What a bitstream is. Frequencies are in MHz; those of place and route are what its own model of delays
 /// says, no measurement.
@@ -61,12 +61,10 @@ pub struct Manifest {
 pub struct Sources {
     /// SHA-256 of the Verilog of the board's top unit, as it was emitted.
     pub verilog_sha256: String,
-    /// File of the constraints, beside the manifest.
-    pub constraints: String,
-    /// SHA-256 of the constraints.
-    pub constraints_sha256: String,
     /// For information: `git rev-parse HEAD^{tree}` where it was built.
     pub git_tree: String,
+    /// SHA-256 of each file of constraints, beside the manifest.
+    pub constraints: BTreeMap<String, String>,
 }
 
 /// What place and route made of several seeds.
@@ -187,8 +185,9 @@ impl Manifest {
 
     /// That its parts fit each other.
     fn check(&self) -> std::result::Result<(), String> {
-        let Sources { verilog_sha256, constraints, constraints_sha256, git_tree } = &self.sources;
-        for (field, name) in [("bitstream", &self.bitstream), ("sources.constraints", constraints)] {
+        let Sources { verilog_sha256, constraints, git_tree } = &self.sources;
+        let constraint_files = constraints.keys().map(|file| ("sources.constraints", file));
+        for (field, name) in constraint_files.chain([("bitstream", &self.bitstream)]) {
             if Path::new(name).file_name() != Some(name.as_ref()) {
                 return Err(format!("{field} is `{name}`, expected the name of a file beside the manifest"));
             }
@@ -196,10 +195,10 @@ impl Manifest {
         let hashes = [
             ("sha256", &self.sha256, 64),
             ("sources.verilog_sha256", verilog_sha256, 64),
-            ("sources.constraints_sha256", constraints_sha256, 64),
             ("sources.git_tree", git_tree, 40),
         ];
-        for (field, hash, digits) in hashes {
+        let constraint_hashes = constraints.values().map(|hash| ("sources.constraints", hash, 64));
+        for (field, hash, digits) in constraint_hashes.chain(hashes) {
             if hash.len() != digits || !hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
                 return Err(format!("{field} is `{hash}`, expected {digits} digits of 0 to 9 and a to f"));
             }
@@ -233,22 +232,25 @@ impl Manifest {
         Ok(())
     }
 
-    /// That the bitstream was made of this Verilog and these constraints; what is wrong otherwise.
-    pub fn check_sources(&self, verilog: &str, constraints: &[u8]) -> std::result::Result<(), String> {
-        let Sources { verilog_sha256, constraints: file, constraints_sha256, .. } = &self.sources;
-        let pairs = [
-            ("the emitted Verilog", sha256(verilog.as_bytes()), verilog_sha256),
-            (file.as_str(), sha256(constraints), constraints_sha256),
-        ];
-        for (what, found, built) in pairs {
-            if found != *built {
-                let board = &self.board;
-                return Err(format!(
-                    "{what} has SHA-256 {found}, the bitstream of {board} was built from {built}: build it again"
-                ));
-            }
-        }
-        Ok(())
+    /// That the bitstream was made of this Verilog; what is wrong otherwise.
+    pub fn check_verilog(&self, verilog: &str) -> std::result::Result<(), String> {
+        self.check_source("the emitted Verilog", verilog.as_bytes(), &self.sources.verilog_sha256)
+    }
+
+    /// That it was made of the constraints in this folder; what is wrong otherwise.
+    pub fn check_constraints(&self, folder: &Path) -> std::result::Result<(), String> {
+        self.sources.constraints.iter().try_for_each(|(file, built)| {
+            let path = folder.join(file);
+            let bytes = std::fs::read(&path).map_err(|cause| format!("{}: {cause}", path.display()))?;
+            self.check_source(file, &bytes, built)
+        })
+    }
+
+    fn check_source(&self, what: &str, bytes: &[u8], built: &str) -> std::result::Result<(), String> {
+        let (found, board) = (sha256(bytes), &self.board);
+        let problem =
+            || format!("{what} has SHA-256 {found}, the bitstream of {board} was built from {built}: build it again");
+        if found == built { Ok(()) } else { Err(problem()) }
     }
 }
 
@@ -303,8 +305,8 @@ mod tests {
     fn what_is_no_manifest_is_said_in_one_line() {
         for (text, problem) in [
             ("", "has no field `format`"),
-            ("format = \"1\"", "is of format \"1\", this command reads 1"),
-            ("format = 1", "line 1, column 1: missing field `board`"),
+            ("format = \"2\"", "is of format \"2\", this command reads 2"),
+            ("format = 2", "line 1, column 1: missing field `board`"),
             ("format = ", "line 1, column 10: "),
         ] {
             let found = Manifest::parse(text).unwrap_err();

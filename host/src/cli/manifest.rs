@@ -53,9 +53,9 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     verilog: PathBuf,
 
-    /// Constraints
-    #[arg(long, value_name = "FILE")]
-    constraints: PathBuf,
+    /// Constraints, once for each file
+    #[arg(long, value_name = "FILE", required = true)]
+    constraints: Vec<PathBuf>,
 
     /// Version of a tool, once for each
     #[arg(long, value_name = "NAME=VERSION", value_parser = parse_tool, required = true)]
@@ -91,6 +91,8 @@ impl Arguments {
         let bytes = read(&self.file)?;
         let container = bitstream::container(&self.file, &bytes)?;
         let (timing, shipped) = self.timing()?;
+        let constraints =
+            self.constraints.iter().map(|path| Ok((file_name(path), sha256(&read(path)?))));
         Ok(Manifest {
             format: FORMAT,
             board: self.board.clone(),
@@ -106,9 +108,8 @@ impl Arguments {
             link_baud: self.baud,
             sources: Sources {
                 verilog_sha256: sha256(&read(&self.verilog)?),
-                constraints: file_name(&self.constraints),
-                constraints_sha256: sha256(&read(&self.constraints)?),
                 git_tree: self.git_tree.clone(),
+                constraints: constraints.collect::<Result<_>>()?,
             },
             tools: self.tool.iter().cloned().collect(),
             timing,
