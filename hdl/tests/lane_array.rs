@@ -291,8 +291,15 @@ fn check(arch: &ArchConfig, library: &Library) {
     for seed in seeds() {
         let layer = Layer { shift: 1, bias_shift: 0, nine_bits: false, logit_multiplier: 0, logit_shift: 1 };
         let bench = Bench::new(library, seed);
-        let mut run =
-            Run { arch, bench, layer, words: 1, broadcast: VecDeque::new(), expected: VecDeque::new(), results: 0 };
+        let mut run = Run {
+            arch,
+            bench,
+            layer,
+            words: 1,
+            broadcast: VecDeque::new(),
+            expected: VecDeque::new(),
+            results: 0,
+        };
         for _ in 0..6 {
             run.start();
             run.groups(5);

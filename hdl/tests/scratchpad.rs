@@ -47,7 +47,8 @@ fn both_reads_see_what_was_written() {
             if let Some(word) = row_word {
                 bench.expect("row word", index, bench.get("row_data"), word);
             }
-            let seen = |reads: bool, at: u64| (reads && !(write && write_at == at)).then(|| memory[at as usize]);
+            let seen =
+                |reads: bool, at: u64| (reads && !(write && write_at == at)).then(|| memory[at as usize]);
             expected.push_back((seen(read, read_at), seen(row && granted, row_at)));
             if write {
                 memory[write_at as usize] = data;

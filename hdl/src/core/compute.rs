@@ -285,7 +285,16 @@ impl<
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, loads_queued, gate_words, flushed, taken, residual_reads, residual_read_address);
+        dff_setup!(
+            self,
+            clock,
+            loads_queued,
+            gate_words,
+            flushed,
+            taken,
+            residual_reads,
+            residual_read_address
+        );
         self.fetch.clock.next = self.clock.val();
         self.loads.clock.next = self.clock.val();
         self.jobs.clock.next = self.clock.val();
@@ -608,8 +617,7 @@ impl<
             self.residual_read_address.d.next = self.norm.read_address.val().get_bits::<M>(0);
         }
         if self.epilogue.residual_read.val() {
-            self.residual_read_address.d.next =
-                self.epilogue.residual_read_address.val().get_bits::<M>(0);
+            self.residual_read_address.d.next = self.epilogue.residual_read_address.val().get_bits::<M>(0);
         }
         self.norm.read_ready.next = !self.epilogue.residual_read.val();
         self.copy.residual_read_ready.next = !self.epilogue.residual_read.val() & !self.norm.read_valid.val();

@@ -131,7 +131,9 @@ impl<const W: usize, const A: usize> Ram<W, A> {
     fn replica(number: usize) -> String {
         let mut registers = String::new();
         let mut next = String::new();
-        for (port, range) in [("read_enable", 1), ("read_address", A), ("write_enable", 1), ("write_address", A)] {
+        for (port, range) in
+            [("read_enable", 1), ("read_address", A), ("write_enable", 1), ("write_address", A)]
+        {
             registers += &format!("reg [{}:0] {port}_{number};\n", range - 1);
             next += &format!("    {port}_{number} <= {port};\n");
         }
@@ -162,7 +164,10 @@ impl<const W: usize, const A: usize> Logic for Ram<W, A> {
         };
         let mut code = String::new();
         if self._registered {
-            code += &format!("reg [{}:0] write_data_held;\nalways @(posedge clock) write_data_held <= write_data;\n", W - 1);
+            code += &format!(
+                "reg [{}:0] write_data_held;\nalways @(posedge clock) write_data_held <= write_data;\n",
+                W - 1
+            );
         }
         for (index, low) in (0..W).step_by(bits).enumerate() {
             let high = W.min(low + bits) - 1;
@@ -175,9 +180,8 @@ impl<const W: usize, const A: usize> Logic for Ram<W, A> {
                 false => (String::new(), "write_data"),
             };
             let name = format!("words_{low}");
-            let write = format!(
-                "if (write_enable{ports}) {name}[write_address{ports}] <= {data}[{high}:{low}];"
-            );
+            let write =
+                format!("if (write_enable{ports}) {name}[write_address{ports}] <= {data}[{high}:{low}];");
             code += &Array { name: &name, style, words: self._words, width: high + 1 - low, ports: &ports }
                 .verilog(&format!("read_data[{high}:{low}]"), &self._collision, &write);
         }

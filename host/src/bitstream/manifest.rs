@@ -248,8 +248,11 @@ impl Manifest {
 
     fn check_source(&self, what: &str, bytes: &[u8], built: &str) -> std::result::Result<(), String> {
         let (found, board) = (sha256(bytes), &self.board);
-        let problem =
-            || format!("{what} has SHA-256 {found}, the bitstream of {board} was built from {built}: build it again");
+        let problem = || {
+            format!(
+                "{what} has SHA-256 {found}, the bitstream of {board} was built from {built}: build it again"
+            )
+        };
         if found == built { Ok(()) } else { Err(problem()) }
     }
 }

@@ -91,8 +91,7 @@ impl Arguments {
         let bytes = read(&self.file)?;
         let container = bitstream::container(&self.file, &bytes)?;
         let (timing, shipped) = self.timing()?;
-        let constraints =
-            self.constraints.iter().map(|path| Ok((file_name(path), sha256(&read(path)?))));
+        let constraints = self.constraints.iter().map(|path| Ok((file_name(path), sha256(&read(path)?))));
         Ok(Manifest {
             format: FORMAT,
             board: self.board.clone(),
