@@ -108,7 +108,8 @@ impl Run<'_> {
     fn tick(&mut self) {
         self.bench.tick();
         let vector = self.arch.vector as usize;
-        let word = match self.broadcast.pop_front_if(|(beat, _)| *beat == self.bench.beat) {
+        let due = self.broadcast.front().is_some_and(|(beat, _)| *beat == self.bench.beat);
+        let word = match due.then(|| self.broadcast.pop_front()).flatten() {
             Some((_, word)) => word,
             None => (0..vector).map(|_| self.bench.random.random_range(-32768..32768)).collect(),
         };
