@@ -10,10 +10,11 @@
 //! way, counted from their beat to `taken`. Each lane's word is collected in
 //! one register while the words before leave from another.
 //!
-//! Words leave ready/valid with their address: one a beat, P of a set along
-//! time in P + 1 beats. A word leaves four beats after its last result came,
-//! at the earliest. Its last stage is a [`Skid`]: `word_ready` must not reach
-//! the registers of all lanes in the beat in which it comes.
+//! Words leave ready/valid with their address: one a beat, and two beats between
+//! sets along time, one between sets across the lanes. A word leaves five beats
+//! after its last result came, six along time, at the earliest. Neither the choice to take a
+//! result nor `word_ready` reaches the registers of all lanes in its own beat:
+//! results stand in a register on their way there, and the last stage is a [`Skid`].
 
 use crate::support::prelude::*;
 
@@ -112,8 +113,16 @@ pub struct Drain<const P: usize, const V: usize, const WORD: usize, const RESULT
     gather: [Gather<V, WORD, 7>; P],
     gathered: Concat<Bits<WORD>, P, WORDS>,
     out: ShiftOut<WORD, WORDS>,
+    /// The results taken a beat ago: they are collected at their place, or move to `out`. A word completes.
+    taken_results: Register<Bits<RESULTS>>,
+    collects: Register<Bit>,
+    element: Register<Bits<7>>,
+    completes: Register<Bit>,
     /// The gathered words move to `out` in this beat.
-    move_gathered: Register<Bit>,
+    moves_gathered: Register<Bit>,
+    /// Words are on their way to `out`; they move there.
+    loading: Register<Bit>,
+    loads: Register<Bit>,
     remaining: Register<Bits<6>>,
     address: Register<Bits<20>>,
     modes: Register<Bits<23>>,
@@ -152,7 +161,13 @@ impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, co
             gather: from_fn(|_| Default::default()),
             gathered: Default::default(),
             out: Default::default(),
-            move_gathered: Default::default(),
+            taken_results: Default::default(),
+            collects: Default::default(),
+            element: Default::default(),
+            completes: Default::default(),
+            moves_gathered: Default::default(),
+            loading: Default::default(),
+            loads: Default::default(),
             remaining: Default::default(),
             address: Default::default(),
             modes: Default::default(),
@@ -173,7 +188,8 @@ impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, co
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, move_gathered, remaining, address, modes, stride);
+        dff_setup!(self, clock, remaining, address, modes, stride);
+        dff_setup!(self, clock, taken_results, collects, element, completes, moves_gathered, loading, loads);
         self.results_queue.clock.next = self.clock.val();
         self.results_queue.reset.next = self.reset.val();
         self.results_queue.write.next = self.result_valid.val();
@@ -187,7 +203,7 @@ impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, co
         // A result that sends words away waits until the words before have left.
         self.along.next = self.command_queue.read_data.val().get_bit(45);
         self.emit.next = self.command_queue.read_data.val().get_bit(46);
-        self.room.next = !self.move_gathered.q.val()
+        self.room.next = !self.loading.q.val()
             & (!self.remaining.q.val().any()
                 | ((self.remaining.q.val() == self.one.val()) & self.leaving.in_ready.val()));
         self.take.next = self.command_queue.read_valid.val() & (self.room.val() | !self.emit.val());
@@ -196,26 +212,32 @@ impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, co
         self.taken.next = self.take.val();
 
         // Collect along time.
-        self.lanes.bus.next = self.results_queue.read_data.val();
+        self.taken_results.d.next = self.results_queue.read_data.val();
+        self.collects.d.next = self.take.val() & self.along.val();
+        self.element.d.next = self.command_queue.read_data.val().get_bits::<7>(38);
+        self.lanes.bus.next = self.taken_results.q.val();
         for i in 0..P {
             self.gather[i].clock.next = self.clock.val();
-            self.gather[i].take.next = self.take.val() & self.along.val();
-            self.gather[i].element.next = self.command_queue.read_data.val().get_bits::<7>(38);
+            self.gather[i].take.next = self.collects.q.val();
+            self.gather[i].element.next = self.element.q.val();
             self.gather[i].value.next = self.lanes.lane[i].val();
             self.gathered.lane[i].next = self.gather[i].word.val();
         }
-        self.move_gathered.d.next = self.take.val() & self.along.val() & self.emit.val();
+        self.completes.d.next = self.take.val() & self.along.val() & self.emit.val();
+        self.moves_gathered.d.next = self.completes.q.val();
 
         // Words leave.
+        self.loading.d.next = (self.take.val() & self.emit.val()) | self.completes.q.val();
+        self.loads.d.next = (self.take.val() & !self.along.val()) | self.completes.q.val();
         self.out.shift.next = self.leaving.in_ready.val();
-        self.out.load.next = self.move_gathered.q.val() | (self.take.val() & !self.along.val());
-        self.out.words.next = bit_cast::<WORDS, RESULTS>(self.results_queue.read_data.val());
-        if self.move_gathered.q.val() {
+        self.out.load.next = self.loads.q.val();
+        self.out.words.next = bit_cast::<WORDS, RESULTS>(self.taken_results.q.val());
+        if self.moves_gathered.q.val() {
             self.out.words.next = self.gathered.bus.val();
         }
         self.leaving.clock.next = self.clock.val();
         self.leaving.reset.next = self.reset.val();
-        self.leaving.in_valid.next = self.remaining.q.val().any() & !self.move_gathered.q.val();
+        self.leaving.in_valid.next = self.remaining.q.val().any() & !self.loading.q.val();
         self.leaving.in_data.next = self.out.word.val();
         self.leaving_tag.clock.next = self.clock.val();
         self.leaving_tag.reset.next = self.reset.val();
@@ -242,7 +264,11 @@ impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, co
             self.command_queue.read_valid.val() | self.remaining.q.val().any() | self.leaving.out_valid.val();
 
         if self.reset.val() {
-            self.move_gathered.d.next = false;
+            self.collects.d.next = false;
+            self.loading.d.next = false;
+            self.loads.d.next = false;
+            self.completes.d.next = false;
+            self.moves_gathered.d.next = false;
             self.remaining.d.next = 0.into();
         }
     }

@@ -19,14 +19,16 @@
 //!
 //! From the last word of a token to its first result: [`LATENCY`] beats.
 //! Throughput one word a beat, without a gap between tokens, if `words` is at
-//! most 2^A − 14; up to 2^A words are legal.
+//! most 2^A − 15; up to 2^A words are legal.
 
 use crate::reciprocal::InverseRoot;
 use crate::requantise::Requantise;
 use crate::support::prelude::*;
 
-/// Beats from the last word of a token to its first result: sums, inverse root, queue, normalisation, queue.
-pub const LATENCY: usize = 3 + 3 + crate::reciprocal::LATENCY + 2 + RESULT + 2;
+/// Beats from the last word of a token to its first result: sums, spread, inverse root, queue, normalisation, queue.
+pub const LATENCY: usize = 3 + SPREAD + crate::reciprocal::LATENCY + 2 + RESULT + 2;
+/// Beats from the sums of a token to its spread: products, their sums, difference, spread.
+const SPREAD: usize = 4;
 /// Beats from a word's leaving of the ring to the reading of its parameters.
 const PARAMETERS: usize = 6;
 /// Beats from there to its result.
@@ -89,12 +91,28 @@ pub struct LayerNorm<const V: usize, const WORD: usize, const L: usize, const A:
     squares: Register<S<44>>,
     complete: Register<Bit>,
 
-    // Its inverse root.
+    // Its inverse root. Products are made of pieces of seventeen bits, for one multiplier block each.
+    squares_low: Signal<Local, Bits<18>>,
+    squares_middle: Signal<Local, Bits<18>>,
+    squares_high: Signal<Local, Bits<11>>,
+    scaled_low: Register<S<32>>,
+    scaled_middle: Register<S<32>>,
+    scaled_high: Register<S<25>>,
+    scaled_outer: Signal<Local, Bits<56>>,
+    scaled_inner: Signal<Local, Bits<56>>,
+    sum_low: Signal<Local, Bits<18>>,
+    sum_high: Signal<Local, S<11>>,
+    square_low: Register<S<36>>,
+    square_middle: Register<S<29>>,
+    square_high: Register<S<22>>,
+    square_outer: Signal<Local, Bits<56>>,
+    square_extended: Signal<Local, S<56>>,
+    square_inner: Signal<Local, Bits<56>>,
     scaled_squares: Register<S<56>>,
     squared_sum: Register<S<56>>,
     variance: Register<S<56>>,
     spread: Register<S<56>>,
-    spread_valid: ValidDelay<3>,
+    spread_valid: ValidDelay<SPREAD>,
     inverse_root: InverseRoot,
     sums: Fifo<28, 4>,
     inverses: Fifo<22, 4>,
@@ -179,6 +197,22 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
             sum: Default::default(),
             squares: Default::default(),
             complete: Default::default(),
+            squares_low: Default::default(),
+            squares_middle: Default::default(),
+            squares_high: Default::default(),
+            scaled_low: Default::default(),
+            scaled_middle: Default::default(),
+            scaled_high: Default::default(),
+            scaled_outer: Default::default(),
+            scaled_inner: Default::default(),
+            sum_low: Default::default(),
+            sum_high: Default::default(),
+            square_low: Default::default(),
+            square_middle: Default::default(),
+            square_high: Default::default(),
+            square_outer: Default::default(),
+            square_extended: Default::default(),
+            square_inner: Default::default(),
             scaled_squares: Default::default(),
             squared_sum: Default::default(),
             variance: Default::default(),
@@ -240,6 +274,12 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
             sum,
             squares,
             complete,
+            scaled_low,
+            scaled_middle,
+            scaled_high,
+            square_low,
+            square_middle,
+            square_high,
             scaled_squares,
             squared_sum,
             variance,
@@ -309,9 +349,33 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
         self.complete.d.next = self.summed.q.val() & self.last.q.val();
 
         // D·Σr² − (Σr)² + ε, its inverse root.
+        self.squares_low.next = bit_cast::<18, 17>(self.squares.q.val().get_bits::<17>(0));
+        self.squares_middle.next = bit_cast::<18, 17>(self.squares.q.val().get_bits::<17>(17));
+        self.squares_high.next = bit_cast::<11, 10>(self.squares.q.val().get_bits::<10>(34));
+        self.scaled_low.d.next =
+            (self.positive_channels.val().to_signed_bits() * self.squares_low.val().to_signed_bits()).into();
+        self.scaled_middle.d.next = (self.positive_channels.val().to_signed_bits()
+            * self.squares_middle.val().to_signed_bits())
+        .into();
+        self.scaled_high.d.next =
+            (self.positive_channels.val().to_signed_bits() * self.squares_high.val().to_signed_bits()).into();
+        self.scaled_outer.next = (bit_cast::<56, 25>(self.scaled_high.q.val().get_bits::<25>(0)) << 34)
+            | bit_cast::<56, 32>(self.scaled_low.q.val().get_bits::<32>(0));
+        self.scaled_inner.next = bit_cast::<56, 32>(self.scaled_middle.q.val().get_bits::<32>(0)) << 17;
         self.scaled_squares.d.next =
-            (self.positive_channels.val().to_signed_bits() * self.squares.q.val()).into();
-        self.squared_sum.d.next = (self.sum.q.val() * self.sum.q.val()).into();
+            (self.scaled_outer.val().to_signed_bits() + self.scaled_inner.val().to_signed_bits()).into();
+        self.sum_low.next = bit_cast::<18, 17>(self.sum.q.val().get_bits::<17>(0));
+        self.sum_high.next = self.sum.q.val().get_bits::<11>(17).to_signed_bits();
+        self.square_low.d.next =
+            (self.sum_low.val().to_signed_bits() * self.sum_low.val().to_signed_bits()).into();
+        self.square_middle.d.next = (self.sum_high.val() * self.sum_low.val().to_signed_bits()).into();
+        self.square_high.d.next = (self.sum_high.val() * self.sum_high.val()).into();
+        self.square_outer.next = (bit_cast::<56, 22>(self.square_high.q.val().get_bits::<22>(0)) << 34)
+            | bit_cast::<56, 34>(self.square_low.q.val().get_bits::<34>(0));
+        self.square_extended.next = self.square_middle.q.val().into();
+        self.square_inner.next = bit_cast::<56, 38>(self.square_extended.val().get_bits::<38>(0)) << 18;
+        self.squared_sum.d.next =
+            (self.square_outer.val().to_signed_bits() + self.square_inner.val().to_signed_bits()).into();
         self.variance.d.next = (self.scaled_squares.q.val() - self.squared_sum.q.val()).into();
         self.spread.d.next = (self.variance.q.val() + self.positive_epsilon.val().to_signed_bits()).into();
         self.spread_valid.d.next = self.complete.q.val();

@@ -55,6 +55,14 @@ pub struct SerialBoard<const BUS: usize, const STROBE: usize> {
     pub observe_busy: Signal<Out, Bit>,
 
     reset_timer: ResetTimer,
+    /// The reset of each part, near it.
+    core_released: Replica<Bit>,
+    bridge_reset: Replica<Bit>,
+    sdram_reset: Replica<Bit>,
+    /// The core's words to memory: `ready` stands in a register on its way back.
+    write_data: Skid<BUS>,
+    write_strobe: Skid<STROBE>,
+    write_last: Skid<1>,
     core: Core<BUS, STROBE>,
     bridge: Bridge,
     sdram: Sdram<BUS, STROBE>,
@@ -71,7 +79,7 @@ impl<const BUS: usize, const STROBE: usize> SerialBoard<BUS, STROBE> {
         let Settings { clock_mhz, clocks_per_bit, power_up_us } = settings;
         with_defaults!(
             clock, core_clock, ready, rx, tx, leds, sdram_cke, sdram_cs_n, sdram_ras_n, sdram_cas_n, sdram_we_n, sdram_ba,
-            sdram_a, sdram_dqm, sdram_dq_out, sdram_dq_enable, sdram_dq_in, observe_busy, reset_timer, heartbeat, link_light, running, lights;
+            sdram_a, sdram_dqm, sdram_dq_out, sdram_dq_enable, sdram_dq_in, observe_busy, reset_timer, core_released, bridge_reset, sdram_reset, write_data, write_strobe, write_last, heartbeat, link_light, running, lights;
             light_time: Constant::new(((1_u64 << LINK_LIGHT) - 1).into()),
             core: Core::new(core_verilog),
             bridge: Bridge::new(clocks_per_bit, clock_mhz, MEMORY_BYTES),
@@ -83,15 +91,18 @@ impl<const BUS: usize, const STROBE: usize> SerialBoard<BUS, STROBE> {
 impl<const BUS: usize, const STROBE: usize> Logic for SerialBoard<BUS, STROBE> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, heartbeat, link_light, running);
+        dff_setup!(self, clock, heartbeat, link_light, running, core_released, bridge_reset, sdram_reset);
         self.reset_timer.clock.next = self.clock.val();
         self.core.aclk.next = self.core_clock.val();
         self.bridge.clock.next = self.clock.val();
         self.sdram.clock.next = self.clock.val();
         self.reset_timer.ready.next = self.ready.val();
-        self.core.aresetn.next = !self.reset_timer.reset.val();
-        self.bridge.reset.next = self.reset_timer.reset.val();
-        self.sdram.reset.next = self.reset_timer.reset.val();
+        self.core_released.d.next = !self.reset_timer.reset.val();
+        self.bridge_reset.d.next = self.reset_timer.reset.val();
+        self.sdram_reset.d.next = self.reset_timer.reset.val();
+        self.core.aresetn.next = self.core_released.q.val();
+        self.bridge.reset.next = self.bridge_reset.q.val();
+        self.sdram.reset.next = self.sdram_reset.q.val();
 
         // Lights.
         self.heartbeat.d.next = self.heartbeat.q.val() + 1;
@@ -152,10 +163,25 @@ impl<const BUS: usize, const STROBE: usize> Logic for SerialBoard<BUS, STROBE> {
         self.sdram.s_axi_awaddr.next = self.core.m_axi_0_awaddr.val();
         self.sdram.s_axi_awlen.next = self.core.m_axi_0_awlen.val();
         self.sdram.s_axi_awvalid.next = self.core.m_axi_0_awvalid.val();
-        self.sdram.s_axi_wdata.next = self.core.m_axi_0_wdata.val();
-        self.sdram.s_axi_wstrb.next = self.core.m_axi_0_wstrb.val();
-        self.sdram.s_axi_wlast.next = self.core.m_axi_0_wlast.val();
-        self.sdram.s_axi_wvalid.next = self.core.m_axi_0_wvalid.val();
+        self.write_data.clock.next = self.clock.val();
+        self.write_data.reset.next = self.sdram_reset.q.val();
+        self.write_data.in_valid.next = self.core.m_axi_0_wvalid.val();
+        self.write_data.in_data.next = self.core.m_axi_0_wdata.val();
+        self.write_data.out_ready.next = self.sdram.s_axi_wready.val();
+        self.write_strobe.clock.next = self.clock.val();
+        self.write_strobe.reset.next = self.sdram_reset.q.val();
+        self.write_strobe.in_valid.next = self.core.m_axi_0_wvalid.val();
+        self.write_strobe.in_data.next = self.core.m_axi_0_wstrb.val();
+        self.write_strobe.out_ready.next = self.sdram.s_axi_wready.val();
+        self.write_last.clock.next = self.clock.val();
+        self.write_last.reset.next = self.sdram_reset.q.val();
+        self.write_last.in_valid.next = self.core.m_axi_0_wvalid.val();
+        self.write_last.in_data.next = self.core.m_axi_0_wlast.val().into();
+        self.write_last.out_ready.next = self.sdram.s_axi_wready.val();
+        self.sdram.s_axi_wdata.next = self.write_data.out_data.val();
+        self.sdram.s_axi_wstrb.next = self.write_strobe.out_data.val();
+        self.sdram.s_axi_wlast.next = self.write_last.out_data.val().any();
+        self.sdram.s_axi_wvalid.next = self.write_data.out_valid.val();
         self.core.m_axi_0_arready.next = self.sdram.s_axi_arready.val();
         self.core.m_axi_0_rid.next = self.sdram.s_axi_rid.val();
         self.core.m_axi_0_rdata.next = self.sdram.s_axi_rdata.val();
@@ -163,7 +189,7 @@ impl<const BUS: usize, const STROBE: usize> Logic for SerialBoard<BUS, STROBE> {
         self.core.m_axi_0_rlast.next = self.sdram.s_axi_rlast.val();
         self.core.m_axi_0_rvalid.next = self.sdram.s_axi_rvalid.val();
         self.core.m_axi_0_awready.next = self.sdram.s_axi_awready.val();
-        self.core.m_axi_0_wready.next = self.sdram.s_axi_wready.val();
+        self.core.m_axi_0_wready.next = self.write_data.in_ready.val();
         self.core.m_axi_0_bid.next = self.sdram.s_axi_bid.val();
         self.core.m_axi_0_bresp.next = self.sdram.s_axi_bresp.val();
         self.core.m_axi_0_bvalid.next = self.sdram.s_axi_bvalid.val();

@@ -5,6 +5,7 @@ use edge_moe_isa::arch::ArchConfig;
 use super::attention::Attention;
 use super::copy::Copy;
 use super::dispatch::Dispatch;
+use super::faults::MOVES;
 use super::fetch::{Fetch, LOAD};
 use super::job::JOB;
 use super::matrix::Matrix;
@@ -117,6 +118,7 @@ pub struct Compute<
     loads_queued: Register<Bits<4>>,
     jobs: Fifo<JOB, 3>,
     dispatch: Dispatch<L>,
+    moves: Concat<Bit, MOVES, MOVES>,
     loader: RowLoader<V, L, ENTRY, ROW, RECORDS, R, NORM>,
     matrix: Matrix<L, R>,
     norm: Norm<WORD, L, NORM, RECORDS, NV, NWORD, NL, NA>,
@@ -136,7 +138,13 @@ pub struct Compute<
     use_0: ValidDelay<BANK_USED>,
     use_1: ValidDelay<BANK_USED>,
 
-    flushed: Register<Bit>,
+    /// The reset of engines and streams, after a program too: each near what it resets.
+    fetch_reset: Replica<Bit>,
+    engines_reset: Replica<Bit>,
+    attention_reset: Replica<Bit>,
+    results_reset: Replica<Bit>,
+    streams_reset: Replica<Bit>,
+    forget: Signal<Local, Bit>,
     taken: Register<Bit>,
     settled: Signal<Local, Bit>,
     /// Words that the layer which a route follows has written.
@@ -215,8 +223,8 @@ impl<
             run_bytes, entry_valid, entry_ready, entry_data, read_error, read_quiet, write_valid, write_ready,
             write_address, write_bytes, write_word_valid, write_word_ready, write_word_data, write_busy,
             write_error, scratchpad_write, scratchpad_address, scratchpad_data, residual_write, residual_address,
-            residual_data, loads, loads_queued, jobs, dispatch, loader, matrix, norm, copy, attention, drain,
-            epilogue, flushed, taken, settled, gate_words, shift, bias_shift, nine_bits, residual_reads, residual_read_address,
+            residual_data, loads, loads_queued, jobs, dispatch, moves, loader, matrix, norm, copy, attention, drain,
+            epilogue, fetch_reset, engines_reset, attention_reset, results_reset, streams_reset, forget, taken, settled, gate_words, shift, bias_shift, nine_bits, residual_reads, residual_read_address,
             residual_word, use_0, use_1;
             fetch: Fetch::new(arch),
             route: Route::new(arch.queue_nodes as usize),
@@ -290,7 +298,11 @@ impl<
             clock,
             loads_queued,
             gate_words,
-            flushed,
+            fetch_reset,
+            engines_reset,
+            attention_reset,
+            results_reset,
+            streams_reset,
             taken,
             residual_reads,
             residual_read_address
@@ -316,23 +328,28 @@ impl<
         self.shift.clock.next = self.clock.val();
         self.bias_shift.clock.next = self.clock.val();
         self.nine_bits.clock.next = self.clock.val();
-        self.flushed.d.next = self.reset.val() | self.dispatch.flush.val();
-        self.flush.next = self.flushed.q.val();
-        self.fetch.reset.next = self.flushed.q.val();
-        self.loads.reset.next = self.flushed.q.val();
-        self.jobs.reset.next = self.flushed.q.val();
+        self.forget.next = self.reset.val() | self.dispatch.flush.val();
+        self.fetch_reset.d.next = self.forget.val();
+        self.engines_reset.d.next = self.forget.val();
+        self.attention_reset.d.next = self.forget.val();
+        self.results_reset.d.next = self.forget.val();
+        self.streams_reset.d.next = self.forget.val();
+        self.flush.next = self.streams_reset.q.val();
+        self.fetch.reset.next = self.fetch_reset.q.val();
+        self.loads.reset.next = self.fetch_reset.q.val();
+        self.jobs.reset.next = self.fetch_reset.q.val();
         self.dispatch.reset.next = self.reset.val();
-        self.loader.reset.next = self.flushed.q.val();
-        self.matrix.reset.next = self.flushed.q.val();
-        self.norm.reset.next = self.flushed.q.val();
-        self.route.reset.next = self.flushed.q.val();
-        self.copy.reset.next = self.flushed.q.val();
-        self.attention.reset.next = self.flushed.q.val();
-        self.lanes.reset.next = self.flushed.q.val();
-        self.drain.reset.next = self.flushed.q.val();
-        self.epilogue.reset.next = self.flushed.q.val();
-        self.use_0.reset.next = self.flushed.q.val();
-        self.use_1.reset.next = self.flushed.q.val();
+        self.loader.reset.next = self.fetch_reset.q.val();
+        self.matrix.reset.next = self.engines_reset.q.val();
+        self.norm.reset.next = self.engines_reset.q.val();
+        self.route.reset.next = self.engines_reset.q.val();
+        self.copy.reset.next = self.fetch_reset.q.val();
+        self.attention.reset.next = self.attention_reset.q.val();
+        self.lanes.reset.next = self.results_reset.q.val();
+        self.drain.reset.next = self.results_reset.q.val();
+        self.epilogue.reset.next = self.results_reset.q.val();
+        self.use_0.reset.next = self.engines_reset.q.val();
+        self.use_1.reset.next = self.engines_reset.q.val();
 
         // Fetch: descriptors, reads, and what is read.
         self.fetch.start.next = self.dispatch.launch.val();
@@ -392,14 +409,15 @@ impl<
         self.dispatch.read_error.next = self.read_error.val();
         self.dispatch.write_error.next = self.write_error.val();
         self.dispatch.overflow.next = self.route.overflow.val();
-        self.dispatch.progress.next = self.lanes.beat_valid.val()
-            | (self.entry_valid.val() & self.loader.entry_ready.val())
-            | (self.descriptor_valid.val() & self.fetch.descriptor_ready.val())
-            | (self.copy.memory_word_valid.val() & self.write_word_ready.val())
-            | self.scratchpad.write.val()
-            | self.residual.write_enable.val()
-            | (self.scratchpad.row_valid.val() & self.scratchpad.row_ready.val())
-            | self.attention.key_read.val();
+        self.moves.lane[0].next = self.lanes.beat_valid.val();
+        self.moves.lane[1].next = self.entry_valid.val() & self.loader.entry_ready.val();
+        self.moves.lane[2].next = self.descriptor_valid.val() & self.fetch.descriptor_ready.val();
+        self.moves.lane[3].next = self.copy.memory_word_valid.val() & self.write_word_ready.val();
+        self.moves.lane[4].next = self.scratchpad.write.val();
+        self.moves.lane[5].next = self.residual.write_enable.val();
+        self.moves.lane[6].next = self.scratchpad.row_valid.val() & self.scratchpad.row_ready.val();
+        self.moves.lane[7].next = self.attention.key_read.val();
+        self.dispatch.moves.next = self.moves.bus.val();
         self.dispatch.beat.next = self.lanes.beat_valid.val();
         self.dispatch.wait_rows.next = self.matrix.wait_rows.val();
         self.dispatch.wait_input.next = self.matrix.wait_input.val();
@@ -638,7 +656,7 @@ impl<
         self.residual.write_address.next = self.residual_address.val().get_bits::<M>(0);
         self.residual.write_data.next = self.residual_data.val();
 
-        if self.flushed.q.val() {
+        if self.fetch_reset.q.val() {
             self.taken.d.next = false;
             self.loads_queued.d.next = 0.into();
         }

@@ -8,7 +8,7 @@ use crate::support::prelude::*;
 
 /// Takes words from memory (two entries of the stream each), the scratchpad
 /// or the residual memory, and gives them to one of the three. One word a beat on the
-/// chip; memory at its own speed.
+/// chip; memory at its own speed. Words stand in a [`Skid`] between where they come from and where they go.
 #[derive(LogicBlock)]
 pub struct Copy<const ENTRY: usize, const WORD: usize, const L: usize> {
     pub clock: Signal<In, Clock>,
@@ -54,20 +54,22 @@ pub struct Copy<const ENTRY: usize, const WORD: usize, const L: usize> {
     source_space: Slice<JOB, 8>,
     destination_space: Slice<JOB, 8>,
     begins: Register<Bit>,
+    /// Words still come.
     active: Register<Bit>,
     /// Memory does not know yet what will be written.
     asking: Register<Bit>,
+    /// Words that have come.
     count: Register<Bits<20>>,
     reader: Reader<WORD>,
     widen: Widen<ENTRY, WORD>,
     half: Register<Bit>,
-    from_memory: Signal<Local, Bit>,
-    from_residual: Signal<Local, Bit>,
-    to_memory: Signal<Local, Bit>,
-    to_residual: Signal<Local, Bit>,
-    word_valid: Signal<Local, Bit>,
-    word_ready: Signal<Local, Bit>,
-    take: Signal<Local, Bit>,
+    held: Skid<WORD>,
+    /// Where the next word goes.
+    address: Register<Bits<20>>,
+    from_memory: Register<Bit>,
+    from_residual: Register<Bit>,
+    to_memory: Register<Bit>,
+    to_residual: Register<Bit>,
     next_count: Signal<Local, Bits<20>>,
     log_word: Constant<Bits<3>>,
     memory: Constant<Bits<8>>,
@@ -83,7 +85,7 @@ impl<const ENTRY: usize, const WORD: usize, const L: usize> Default for Copy<ENT
             residual_read_data, scratchpad_write_valid, scratchpad_write_ready, residual_write_valid,
             residual_write_ready, write_address, memory_valid, memory_ready, memory_address, memory_bytes,
             memory_word_valid, memory_word_ready, word_data, work, begins, active, asking, count, reader, widen,
-            half, from_memory, from_residual, to_memory, to_residual, word_valid, word_ready, take, next_count;
+            half, from_memory, from_residual, to_memory, to_residual, held, next_count, address;
             source: field("copy", "source"),
             destination: field("copy", "destination"),
             words: field("copy", "words"),
@@ -99,72 +101,74 @@ impl<const ENTRY: usize, const WORD: usize, const L: usize> Default for Copy<ENT
 impl<const ENTRY: usize, const WORD: usize, const L: usize> Logic for Copy<ENTRY, WORD, L> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, work, begins, active, asking, count, half);
+        dff_setup!(self, clock, work, begins, active, asking, count, address, half);
+        dff_setup!(self, clock, from_memory, from_residual, to_memory, to_residual);
         self.source.bus.next = self.work.q.val();
         self.destination.bus.next = self.work.q.val();
         self.words.bus.next = self.work.q.val();
-        self.source_space.bus.next = self.work.q.val();
-        self.destination_space.bus.next = self.work.q.val();
-        self.from_memory.next = self.source_space.bits.val() == self.memory.val();
-        self.from_residual.next = self.source_space.bits.val() == self.residual.val();
-        self.to_memory.next = self.destination_space.bits.val() == self.memory.val();
-        self.to_residual.next = self.destination_space.bits.val() == self.residual.val();
-
-        // Whether a word may go.
-        self.word_ready.next = self.scratchpad_write_ready.val();
-        if self.to_residual.val() {
-            self.word_ready.next = self.residual_write_ready.val();
-        }
-        if self.to_memory.val() {
-            self.word_ready.next = self.memory_word_ready.val() & !self.asking.q.val();
-        }
+        self.source_space.bus.next = self.job.val();
+        self.destination_space.bus.next = self.job.val();
 
         // A word from the chip, or from memory.
         self.reader.clock.next = self.clock.val();
         self.reader.reset.next = self.reset.val();
-        self.reader.start.next = self.begins.q.val() & !self.from_memory.val();
+        self.reader.start.next = self.begins.q.val() & !self.from_memory.q.val();
         self.reader.address.next = self.source.bits.val().get_bits::<20>(0);
         self.reader.count.next = self.words.bits.val().get_bits::<20>(0);
         self.reader.limited.next = false;
         self.reader.available.next = 0.into();
-        self.scratchpad_read_valid.next = self.reader.read_valid.val() & !self.from_residual.val();
-        self.residual_read_valid.next = self.reader.read_valid.val() & self.from_residual.val();
+        self.scratchpad_read_valid.next = self.reader.read_valid.val() & !self.from_residual.q.val();
+        self.residual_read_valid.next = self.reader.read_valid.val() & self.from_residual.q.val();
         self.read_address.next = self.reader.read_address.val();
         self.reader.read_ready.next = self.scratchpad_read_ready.val();
         self.reader.read_data.next = self.scratchpad_read_data.val();
-        if self.from_residual.val() {
+        if self.from_residual.q.val() {
             self.reader.read_ready.next = self.residual_read_ready.val();
             self.reader.read_data.next = self.residual_read_data.val();
         }
         self.data_ready.next =
-            self.active.q.val() & self.from_memory.val() & (!self.half.q.val() | self.word_ready.val());
+            self.active.q.val() & self.from_memory.q.val() & (!self.half.q.val() | self.held.in_ready.val());
         self.widen.clock.next = self.clock.val();
         self.widen.narrow.next = self.data.val();
         self.widen.take.next = self.data_valid.val() & self.data_ready.val();
-        self.word_valid.next = self.active.q.val() & self.reader.word_valid.val();
-        self.word_data.next = self.reader.word_data.val();
-        if self.from_memory.val() {
-            self.word_valid.next = self.active.q.val() & self.data_valid.val() & self.half.q.val();
-            self.word_data.next = self.widen.wide.val();
+        self.held.clock.next = self.clock.val();
+        self.held.reset.next = self.reset.val();
+        self.held.in_valid.next = self.active.q.val() & self.reader.word_valid.val();
+        self.held.in_data.next = self.reader.word_data.val();
+        if self.from_memory.q.val() {
+            self.held.in_valid.next = self.active.q.val() & self.data_valid.val() & self.half.q.val();
+            self.held.in_data.next = self.widen.wide.val();
         }
-        self.reader.word_ready.next = self.active.q.val() & !self.from_memory.val() & self.word_ready.val();
+        self.reader.word_ready.next =
+            self.active.q.val() & !self.from_memory.q.val() & self.held.in_ready.val();
         if self.widen.take.val() {
             self.half.d.next = !self.half.q.val();
         }
-
-        // Where it goes.
-        self.scratchpad_write_valid.next =
-            self.word_valid.val() & !self.to_memory.val() & !self.to_residual.val();
-        self.residual_write_valid.next = self.word_valid.val() & self.to_residual.val();
-        self.memory_word_valid.next = self.word_valid.val() & self.to_memory.val() & !self.asking.q.val();
-        self.take.next = self.word_valid.val() & self.word_ready.val();
-        self.write_address.next = self.destination.bits.val().get_bits::<20>(0) + self.count.q.val();
         self.next_count.next = self.count.q.val() + 1;
-        if self.take.val() {
+        if self.held.in_valid.val() & self.held.in_ready.val() {
             self.count.d.next = self.next_count.val();
             if self.next_count.val() == self.words.bits.val().get_bits::<20>(0) {
                 self.active.d.next = false;
             }
+        }
+
+        // Where it goes.
+        self.held.out_ready.next = self.scratchpad_write_ready.val();
+        if self.to_residual.q.val() {
+            self.held.out_ready.next = self.residual_write_ready.val();
+        }
+        if self.to_memory.q.val() {
+            self.held.out_ready.next = self.memory_word_ready.val() & !self.asking.q.val();
+        }
+        self.scratchpad_write_valid.next =
+            self.held.out_valid.val() & !self.to_memory.q.val() & !self.to_residual.q.val();
+        self.residual_write_valid.next = self.held.out_valid.val() & self.to_residual.q.val();
+        self.memory_word_valid.next =
+            self.held.out_valid.val() & self.to_memory.q.val() & !self.asking.q.val();
+        self.write_address.next = self.address.q.val();
+        self.word_data.next = self.held.out_data.val();
+        if self.held.out_valid.val() & self.held.out_ready.val() {
+            self.address.d.next = self.address.q.val() + 1;
         }
         self.memory_valid.next = self.asking.q.val();
         self.memory_address.next = self.destination.bits.val();
@@ -172,17 +176,22 @@ impl<const ENTRY: usize, const WORD: usize, const L: usize> Logic for Copy<ENTRY
         if self.memory_ready.val() {
             self.asking.d.next = false;
         }
-        self.busy.next = self.begins.q.val() | self.active.q.val();
+        self.busy.next = self.begins.q.val() | self.active.q.val() | self.held.out_valid.val();
 
         self.begins.d.next = self.start.val();
         if self.begins.q.val() {
             self.active.d.next = true;
-            self.asking.d.next = self.to_memory.val();
+            self.asking.d.next = self.to_memory.q.val();
             self.count.d.next = 0.into();
+            self.address.d.next = self.destination.bits.val().get_bits::<20>(0);
             self.half.d.next = false;
         }
         if self.start.val() {
             self.work.d.next = self.job.val();
+            self.from_memory.d.next = self.source_space.bits.val() == self.memory.val();
+            self.from_residual.d.next = self.source_space.bits.val() == self.residual.val();
+            self.to_memory.d.next = self.destination_space.bits.val() == self.memory.val();
+            self.to_residual.d.next = self.destination_space.bits.val() == self.residual.val();
         }
         if self.reset.val() {
             self.begins.d.next = false;

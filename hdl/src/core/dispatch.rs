@@ -23,9 +23,11 @@
 //! | 4 | the next one may: by now it is known that the engine of this one works |
 
 use edge_moe_isa::descriptor::Destination;
-use edge_moe_isa::registers::{Activity, ErrorCode};
+use edge_moe_isa::registers::ErrorCode;
 
+use super::activity::Activity;
 use super::divide::DivideUp;
+use super::faults::{Faults, MOVES};
 use super::job::{JOB, error, field, index, opcode, product, wait};
 use crate::support::prelude::*;
 
@@ -80,8 +82,8 @@ pub struct Dispatch<const L: usize> {
     pub read_error: Signal<In, Bit>,
     pub write_error: Signal<In, Bit>,
     pub overflow: Signal<In, Bit>,
-    /// Something moved in this cycle.
-    pub progress: Signal<In, Bit>,
+    /// What moved in this cycle: see [`MOVES`].
+    pub moves: Signal<In, Bits<MOVES>>,
 
     /// What the lanes do, and what a busy matrix engine or norm waits for.
     pub beat: Signal<In, Bit>,
@@ -123,6 +125,9 @@ pub struct Dispatch<const L: usize> {
     groups: DivideUp<L>,
     logit_words: DivideUp<L>,
 
+    activity_now: Activity,
+    faults: Faults,
+
     // What engines reported a beat ago.
     matrix_works: Register<Bit>,
     attention_works: Register<Bit>,
@@ -133,10 +138,6 @@ pub struct Dispatch<const L: usize> {
     writer_works: Register<Bit>,
     all_settled: Register<Bit>,
     memory_rests: Register<Bit>,
-    moved: Register<Bit>,
-    faults: [Register<Bit>; 4],
-    lanes_beat: Register<Bit>,
-    waits: [Register<Bit>; 5],
 
     // What was read from the job a beat ago.
     decoded: Register<Bit>,
@@ -148,8 +149,9 @@ pub struct Dispatch<const L: usize> {
     may_follow_gate: Register<Bit>,
     may_be_followed: Register<Bit>,
 
-    // The start.
+    // The start, or that there can be none.
     starting: Register<Bit>,
+    failing: Register<Bit>,
     started: Register<Bit>,
     starts_matrix: Register<Bit>,
     starts_attention: Register<Bit>,
@@ -171,8 +173,6 @@ pub struct Dispatch<const L: usize> {
     unsettled: Register<Bit>,
     ending: Register<Bit>,
     routed: Register<Bit>,
-    idle_cycles: Register<Bits<32>>,
-    timed_out: Register<Bit>,
     following_norm: Register<Bit>,
     following_gate: Register<Bit>,
     /// The job before was a norm, with this output; or a layer of one row group into the
@@ -206,35 +206,19 @@ pub struct Dispatch<const L: usize> {
     to_residual: Constant<Bits<8>>,
     queue: Constant<Bits<4>>,
     one: Constant<Bits<4>>,
-    code_read_window: Constant<Bits<4>>,
-    code_read_response: Constant<Bits<4>>,
-    code_write_response: Constant<Bits<4>>,
-    code_timeout: Constant<Bits<4>>,
     code_queues: Constant<Bits<4>>,
-    code_stopped: Constant<Bits<4>>,
-    now_beat: Constant<Bits<4>>,
-    now_rows: Constant<Bits<4>>,
-    now_results: Constant<Bits<4>>,
-    now_attention: Constant<Bits<4>>,
-    now_norm: Constant<Bits<4>>,
-    now_route: Constant<Bits<4>>,
-    now_copy: Constant<Bits<4>>,
-    now_settle: Constant<Bits<4>>,
-    now_fetch: Constant<Bits<4>>,
 }
 
 impl<const L: usize> Default for Dispatch<L> {
     fn default() -> Self {
-        let code = |error: ErrorCode| Constant::new((error as u64).into());
-        let now = |activity: Activity| Constant::new((activity as u64).into());
         with_defaults!(
             clock, reset, start, stop, serialise, timeout, job_valid, job_ready, job, handed_over, queue_ready,
             jobs_started, last_job_left, start_matrix, start_attention, start_norm, start_route, start_copy, close_queues,
             follow_norm, follow_gate, gate_starts, matrix_busy, attention_busy, norm_busy, route_busy,
             router_pending, copy_busy, writer_busy, settled, memory_quiet, fetch_fault, read_error, write_error,
-            overflow, progress, beat, wait_rows, wait_input, wait_room, wait_visit, norm_wait_rows, flush, launch,
-            running, finished, failed, error, descriptor, activity, step_done, matrix_works, attention_works, norm_works, route_works, router_works, copy_works, writer_works, all_settled, memory_rests, moved, faults, lanes_beat, waits, decoded, is, waits_for_all, is_wrong, has_error, may_follow_norm, may_follow_gate, may_be_followed, starting, started, starts_matrix, starts_attention, starts_norm, starts_route, starts_copy, behind_norm, behind_gate, in_order, groups, logit_words, running_state,
-            flushing, cleared, beginning, queued, started_index, unsettled, ending, routed, idle_cycles, timed_out, following_norm,
+            overflow, moves, beat, wait_rows, wait_input, wait_room, wait_visit, norm_wait_rows, flush, launch,
+            running, finished, failed, error, descriptor, activity, step_done, matrix_works, attention_works, norm_works, route_works, router_works, copy_works, writer_works, all_settled, memory_rests, decoded, is, waits_for_all, is_wrong, has_error, may_follow_norm, may_follow_gate, may_be_followed, starting, failing, started, starts_matrix, starts_attention, starts_norm, starts_route, starts_copy, behind_norm, behind_gate, in_order, groups, logit_words, activity_now, faults, running_state,
+            flushing, cleared, beginning, queued, started_index, unsettled, ending, routed, following_norm,
             following_gate, after_norm, after_gate, written_address, written_tokens, written_channels, head, wrong,
             is_end, is_linear, is_norm, is_attention, is_route, is_experts, is_copy, others_idle, idle, free,
             follows_norm, follows_gate, may, go, fail, code;
@@ -258,21 +242,7 @@ impl<const L: usize> Default for Dispatch<L> {
             to_residual: Constant::new((Destination::Residual as u64).into()),
             queue: Constant::new(QUEUE.into()),
             one: Constant::new(1_u64.into()),
-            code_read_window: code(ErrorCode::ReadWindow),
-            code_read_response: code(ErrorCode::ReadResponse),
-            code_write_response: code(ErrorCode::WriteResponse),
-            code_timeout: code(ErrorCode::Timeout),
-            code_queues: code(ErrorCode::Queues),
-            code_stopped: code(ErrorCode::Stopped),
-            now_beat: now(Activity::Beat),
-            now_rows: now(Activity::Rows),
-            now_results: now(Activity::Results),
-            now_attention: now(Activity::Attention),
-            now_norm: now(Activity::Norm),
-            now_route: now(Activity::Route),
-            now_copy: now(Activity::Copy),
-            now_settle: now(Activity::Settle),
-            now_fetch: now(Activity::Fetch),
+            code_queues: Constant::new((ErrorCode::Queues as u64).into()),
         )
     }
 }
@@ -302,17 +272,7 @@ impl<const L: usize> Logic for Dispatch<L> {
             router_works,
             copy_works
         );
-        dff_setup!(
-            self,
-            clock,
-            writer_works,
-            all_settled,
-            memory_rests,
-            moved,
-            lanes_beat,
-            decoded,
-            waits_for_all
-        );
+        dff_setup!(self, clock, writer_works, all_settled, memory_rests, decoded, waits_for_all);
         dff_setup!(
             self,
             clock,
@@ -321,7 +281,8 @@ impl<const L: usize> Logic for Dispatch<L> {
             may_follow_norm,
             may_follow_gate,
             may_be_followed,
-            starting
+            starting,
+            failing
         );
         dff_setup!(
             self,
@@ -333,17 +294,11 @@ impl<const L: usize> Logic for Dispatch<L> {
             starts_route,
             starts_copy
         );
-        dff_setup!(self, clock, behind_norm, behind_gate, in_order, timed_out);
-        for i in 0..4 {
-            self.faults[i].clock.next = self.clock.val();
-        }
-        for i in 0..5 {
-            self.waits[i].clock.next = self.clock.val();
-        }
+        dff_setup!(self, clock, behind_norm, behind_gate, in_order);
         for i in 0..7 {
             self.is[i].clock.next = self.clock.val();
         }
-        dff_setup!(self, clock, routed, idle_cycles, following_norm, following_gate, after_norm, after_gate);
+        dff_setup!(self, clock, routed, following_norm, following_gate, after_norm, after_gate);
         dff_setup!(self, clock, written_address, written_tokens, written_channels);
         self.opcode.bus.next = self.job.val();
         self.wait_flag.bus.next = self.job.val();
@@ -373,17 +328,6 @@ impl<const L: usize> Logic for Dispatch<L> {
         self.writer_works.d.next = self.writer_busy.val();
         self.all_settled.d.next = self.settled.val();
         self.memory_rests.d.next = self.memory_quiet.val();
-        self.moved.d.next = self.progress.val();
-        self.faults[0].d.next = self.overflow.val();
-        self.faults[1].d.next = self.fetch_fault.val();
-        self.faults[2].d.next = self.write_error.val();
-        self.faults[3].d.next = self.read_error.val();
-        self.lanes_beat.d.next = self.beat.val();
-        self.waits[0].d.next = self.wait_rows.val();
-        self.waits[1].d.next = self.wait_input.val();
-        self.waits[2].d.next = self.wait_visit.val();
-        self.waits[3].d.next = self.wait_room.val();
-        self.waits[4].d.next = self.norm_wait_rows.val();
 
         // The job: what it is, and whether it is like one that may follow, or be followed, word by word.
         self.decoded.d.next = self.job_valid.val() & !self.starting.q.val();
@@ -558,43 +502,32 @@ impl<const L: usize> Logic for Dispatch<L> {
         self.finished.next = self.ending.q.val();
 
         // What goes wrong.
-        self.idle_cycles.d.next = self.idle_cycles.q.val() + 1;
-        if self.moved.q.val() | self.starting.q.val() | !self.running_state.q.val() {
-            self.idle_cycles.d.next = 0.into();
-        }
-        self.timed_out.d.next = self.idle_cycles.q.val() == self.timeout.val();
-        self.fail.next = false;
+        self.faults.clock.next = self.clock.val();
+        self.faults.reset.next = self.reset.val();
+        self.faults.stop.next = self.stop.val();
+        self.faults.timeout.next = self.timeout.val();
+        self.faults.rewind.next = self.starting.q.val()
+            | !self.running_state.q.val()
+            | self.start.val()
+            | self.flushing.q.val()
+            | self.cleared.q.val();
+        self.faults.moves.next = self.moves.val();
+        self.faults.overflow.next = self.overflow.val();
+        self.faults.fetch_fault.next = self.fetch_fault.val();
+        self.faults.write_error.next = self.write_error.val();
+        self.faults.read_error.next = self.read_error.val();
+        self.failing.d.next = self.head.val() & self.wrong.val() & self.may.val();
+        self.fail.next = self.failing.q.val();
         self.code.next = self.job_error.bits.val();
-        if self.head.val() & self.wrong.val() & self.may.val() {
-            self.fail.next = true;
-            self.started_index.d.next = self.index.bits.val();
-            if !self.has_error.q.val() {
-                self.code.next = self.code_queues.val();
-            }
-        }
-        if self.timed_out.q.val() {
-            self.fail.next = true;
-            self.code.next = self.code_timeout.val();
-        }
-        if self.faults[0].q.val() {
-            self.fail.next = true;
+        if !self.has_error.q.val() {
             self.code.next = self.code_queues.val();
         }
-        if self.faults[1].q.val() {
-            self.fail.next = true;
-            self.code.next = self.code_read_window.val();
+        if self.failing.q.val() {
+            self.started_index.d.next = self.index.bits.val();
         }
-        if self.faults[2].q.val() {
+        if self.faults.fault.val() {
             self.fail.next = true;
-            self.code.next = self.code_write_response.val();
-        }
-        if self.faults[3].q.val() {
-            self.fail.next = true;
-            self.code.next = self.code_read_response.val();
-        }
-        if self.stop.val() {
-            self.fail.next = true;
-            self.code.next = self.code_stopped.val();
+            self.code.next = self.faults.code.val();
         }
         if !self.running_state.q.val() | self.flushing.q.val() | self.ending.q.val() {
             self.fail.next = false;
@@ -603,39 +536,25 @@ impl<const L: usize> Logic for Dispatch<L> {
         self.error.next = self.code.val();
         self.running.next = self.running_state.q.val();
         self.descriptor.next = self.started_index.q.val();
-        if self.head.val() & self.wrong.val() & self.may.val() {
+        if self.failing.q.val() {
             self.descriptor.next = self.index.bits.val();
         }
 
         // What the lanes did a beat ago.
-        self.activity.next = self.now_fetch.val();
-        if self.lanes_beat.q.val() {
-            self.activity.next = self.now_beat.val();
-        } else if self.attention_works.q.val() {
-            self.activity.next = self.now_attention.val();
-        } else if self.matrix_works.q.val() {
-            self.activity.next = self.now_settle.val();
-            if self.waits[0].q.val() {
-                self.activity.next = self.now_rows.val();
-            } else if self.waits[1].q.val() {
-                self.activity.next = self.now_norm.val();
-            } else if self.waits[2].q.val() {
-                self.activity.next = self.now_route.val();
-            } else if self.waits[3].q.val() {
-                self.activity.next = self.now_results.val();
-            }
-        } else if self.copy_works.q.val() | self.writer_works.q.val() {
-            self.activity.next = self.now_copy.val();
-        } else if self.norm_works.q.val() {
-            self.activity.next = self.now_norm.val();
-            if self.waits[4].q.val() {
-                self.activity.next = self.now_rows.val();
-            }
-        } else if self.route_works.q.val() | self.router_works.q.val() {
-            self.activity.next = self.now_route.val();
-        } else if !self.all_settled.q.val() {
-            self.activity.next = self.now_settle.val();
-        }
+        self.activity_now.clock.next = self.clock.val();
+        self.activity_now.beat.next = self.beat.val();
+        self.activity_now.wait_rows.next = self.wait_rows.val();
+        self.activity_now.wait_input.next = self.wait_input.val();
+        self.activity_now.wait_room.next = self.wait_room.val();
+        self.activity_now.wait_visit.next = self.wait_visit.val();
+        self.activity_now.norm_wait_rows.next = self.norm_wait_rows.val();
+        self.activity_now.matrix_works.next = self.matrix_works.q.val();
+        self.activity_now.attention_works.next = self.attention_works.q.val();
+        self.activity_now.copy_works.next = self.copy_works.q.val() | self.writer_works.q.val();
+        self.activity_now.norm_works.next = self.norm_works.q.val();
+        self.activity_now.route_works.next = self.route_works.q.val() | self.router_works.q.val();
+        self.activity_now.all_settled.next = self.all_settled.q.val();
+        self.activity.next = self.activity_now.code.val();
 
         // From start to end.
         self.flush.next = self.flushing.q.val();
@@ -657,7 +576,6 @@ impl<const L: usize> Logic for Dispatch<L> {
             self.unsettled.d.next = false;
             self.ending.d.next = false;
             self.routed.d.next = false;
-            self.idle_cycles.d.next = 0.into();
             self.following_norm.d.next = false;
             self.following_gate.d.next = false;
             self.after_norm.d.next = false;
@@ -665,6 +583,7 @@ impl<const L: usize> Logic for Dispatch<L> {
         }
         if self.fail.val() | self.flushing.q.val() | self.cleared.q.val() | self.reset.val() {
             self.starting.d.next = false;
+            self.failing.d.next = false;
             self.starts_matrix.d.next = false;
             self.starts_attention.d.next = false;
             self.starts_norm.d.next = false;
@@ -683,7 +602,6 @@ impl<const L: usize> Logic for Dispatch<L> {
             self.unsettled.d.next = false;
             self.ending.d.next = false;
             self.routed.d.next = false;
-            self.idle_cycles.d.next = 0.into();
             self.following_norm.d.next = false;
             self.following_gate.d.next = false;
             self.after_norm.d.next = false;

@@ -112,8 +112,9 @@ pub struct Fetch<const L: usize, const EXPERTS: usize> {
     expert: Register<Bits<EXPERTS>>,
     experts_before: Register<Bits<EXPERTS>>,
     closed: Register<Bit>,
-    expert_here: Signal<Local, Bit>,
-    experts_left: Signal<Local, Bit>,
+    /// What was known a beat ago: `expert` has tokens, and may be read; experts with tokens are left.
+    expert_here: Register<Bit>,
+    experts_left: Register<Bit>,
     next_expert: Signal<Local, Bit>,
     rows: Constant<Bits<LOAD>>,
     parameters: Constant<Bits<LOAD>>,
@@ -175,7 +176,9 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
             fetch_inside,
             moved,
             expert_inside,
-            stepped
+            stepped,
+            expert_here,
+            experts_left
         );
         self.operands.clock.next = self.clock.val();
         self.operands.descriptor.next = self.descriptor.q.val();
@@ -235,9 +238,9 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
         self.fault.next = false;
 
         self.next_expert.next = false;
-        self.expert_here.next = (self.jobs_started.val() | self.last_job_left.val())
+        self.expert_here.d.next = (self.jobs_started.val() | self.last_job_left.val())
             & (self.waiting.val() & self.expert.q.val()).any();
-        self.experts_left.next = (self.waiting.val() & !self.experts_before.q.val()).any();
+        self.experts_left.d.next = (self.waiting.val() & !self.experts_before.q.val()).any();
         match self.phase.q.val() {
             Phase::Take => {
                 self.error.d.next = 0.into();
@@ -322,14 +325,14 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
                     self.closed.q.val() | (self.jobs_started.val() & self.queues_closed.val());
                 if self.stepped.q.val() {
                     self.phase.d.next = Phase::Walk;
-                } else if self.expert_here.val() {
+                } else if self.expert_here.q.val() {
                     if self.expert_inside.q.val() {
                         self.phase.d.next = Phase::Load;
                     } else {
                         self.fault.next = self.closed.q.val();
                     }
                 } else if self.closed.q.val() {
-                    if self.experts_left.val() {
+                    if self.experts_left.q.val() {
                         self.next_expert.next = true;
                     } else {
                         self.phase.d.next = Phase::Take;
@@ -364,7 +367,7 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
         }
 
         self.expert_inside.d.next = self.expert_end.val() <= bit_cast::<40, 32>(self.total_bytes.val());
-        self.stepped.d.next = self.next_expert.val();
+        self.stepped.d.next = self.next_expert.val() | (self.phase.q.val() == Phase::Hand);
         if self.next_expert.val() {
             self.expert.d.next = self.expert.q.val() << 1;
             self.experts_before.d.next = self.experts_before.q.val() | self.expert.q.val();

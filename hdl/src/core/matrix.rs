@@ -164,7 +164,7 @@ pub struct Matrix<const L: usize, const R: usize> {
     last_set: Register<Bit>,
     last_token: Signal<Local, Bit>,
     last_group: Register<Bit>,
-    bank_full: Signal<Local, Bit>,
+    rows_there: Register<Bit>,
     /// The word at `offset` was written a beat ago.
     written: Register<Bit>,
     input_there: Signal<Local, Bit>,
@@ -205,7 +205,7 @@ impl<const L: usize, const R: usize> Default for Matrix<L, R> {
             wait_visit, phase, work, inner, outer, span, visits, linear, second, active, along, inner_words, outer_words, row_words, groups, began, prepared, in_layer,
             word, token, set, group, bank, offset, out_offset, channel_offset, set_offset, time_word, element,
             outputs_left, results, next_word, next_token, next_set, next_group, after_next_word, after_next_token, after_next_set, after_next_group, next_offset, last_word, last_of_set, last_set, written,
-            last_token, last_group, bank_full, input_there, visit_there, room, issue, token_ends, group_ends, base,
+            last_token, last_group, rows_there, input_there, visit_there, room, issue, token_ends, group_ends, base,
             group_channels, element_last, address, stride, words, emit, gelu, gelu_bits, residual;
             opcode: opcode(),
             linear_input: field("linear", "input"),
@@ -248,7 +248,7 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
         dff_setup!(self, clock, phase, work, word, token, set, group, bank, offset, out_offset);
         dff_setup!(self, clock, channel_offset, set_offset, time_word, element, outputs_left, results);
         dff_setup!(self, clock, inner_words, outer_words, began, prepared, last_word, last_of_set, last_set);
-        dff_setup!(self, clock, last_group, written);
+        dff_setup!(self, clock, last_group, written, rows_there);
         self.opcode.bus.next = self.work.q.val();
         self.linear_input.bus.next = self.work.q.val();
         self.linear_output.bus.next = self.work.q.val();
@@ -313,25 +313,21 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
         }
 
         // Whether it can be.
-        self.bank_full.next = self.full_0.val();
-        if self.bank.q.val() {
-            self.bank_full.next = self.full_1.val();
-        }
         self.input_there.next = !self.limited.val() | self.written.q.val();
         self.visit_there.next = self.linear.val() | self.visits.valid.val();
         self.room.next = !self.last_word.q.val() | (self.results.q.val() != self.depth.val());
         self.issue.next = self.active.val()
-            & self.bank_full.val()
+            & self.rows_there.q.val()
             & self.input_there.val()
             & self.visit_there.val()
             & self.room.val();
         self.token_ends.next = self.issue.val() & self.last_word.q.val();
         self.group_ends.next = self.token_ends.val() & self.last_token.val();
-        self.wait_rows.next = self.active.val() & !self.bank_full.val();
-        self.wait_input.next = self.active.val() & self.bank_full.val() & !self.input_there.val();
-        self.wait_visit.next = (self.active.val() & self.bank_full.val() & !self.visit_there.val())
+        self.wait_rows.next = self.active.val() & !self.rows_there.q.val();
+        self.wait_input.next = self.active.val() & self.rows_there.q.val() & !self.input_there.val();
+        self.wait_visit.next = (self.active.val() & self.rows_there.q.val() & !self.visit_there.val())
             | (self.phase.q.val() == Phase::Offer);
-        self.wait_room.next = self.active.val() & self.bank_full.val() & !self.room.val();
+        self.wait_room.next = self.active.val() & self.rows_there.q.val() & !self.room.val();
 
         // The beat.
         self.beat.next = self.issue.val();
@@ -408,6 +404,12 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
             | (bit_cast::<71, 1>(self.second.val().into()) << 53)
             | (bit_cast::<71, 1>(self.residual.val().into()) << 54)
             | (bit_cast::<71, 16>(self.visits.score.val()) << 55);
+
+        // Whether the bank of the next beat is full: the other one, if this beat ends the group.
+        self.rows_there.d.next = self.full_0.val();
+        if self.bank.q.val() ^ self.group_ends.val() {
+            self.rows_there.d.next = self.full_1.val();
+        }
 
         // What is last where the next beat stands.
         self.last_word.d.next = self.next_word.val() == self.row_words.val();

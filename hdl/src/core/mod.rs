@@ -1,10 +1,12 @@
 //! The core: fetches a program and runs it on the units.
 
+mod activity;
 mod attention;
 mod compute;
 mod copy;
 mod dispatch;
 mod divide;
+mod faults;
 mod fetch;
 mod job;
 mod matrix;

@@ -34,6 +34,8 @@ pub struct Reader<const WORD: usize> {
 
     next_address: Register<Bits<20>>,
     remaining: Register<Bits<20>>,
+    /// There are some.
+    left: Register<Bit>,
     done: Register<Bits<20>>,
     next_done: Signal<Local, Bits<20>>,
     written: Register<Bit>,
@@ -49,7 +51,7 @@ pub struct Reader<const WORD: usize> {
 impl<const WORD: usize> Logic for Reader<WORD> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, next_address, written, remaining, done, owed);
+        dff_setup!(self, clock, next_address, written, remaining, left, done, owed);
         self.coming.clock.next = self.clock.val();
         self.coming.reset.next = self.reset.val();
         self.words.clock.next = self.clock.val();
@@ -61,9 +63,8 @@ impl<const WORD: usize> Logic for Reader<WORD> {
         self.word_data.next = self.words.read_data.val();
         self.take.next = self.word_valid.val() & self.word_ready.val();
 
-        self.read_valid.next = self.remaining.q.val().any()
-            & (self.owed.q.val() != 7)
-            & (!self.limited.val() | self.written.q.val());
+        self.read_valid.next =
+            self.left.q.val() & (self.owed.q.val() != 7) & (!self.limited.val() | self.written.q.val());
         self.read_address.next = self.next_address.q.val();
         self.granted.next = self.read_valid.val() & self.read_ready.val();
         self.coming.d.next = self.granted.val();
@@ -72,6 +73,7 @@ impl<const WORD: usize> Logic for Reader<WORD> {
         if self.granted.val() {
             self.next_address.d.next = self.next_address.q.val() + 1;
             self.remaining.d.next = self.remaining.q.val() - 1;
+            self.left.d.next = self.remaining.q.val() != 1;
             self.done.d.next = self.next_done.val();
             self.written.d.next = self.next_done.val() < self.available.val();
         }
@@ -81,16 +83,17 @@ impl<const WORD: usize> Logic for Reader<WORD> {
             self.owed.d.next = self.owed.q.val() - 1;
         }
 
-        self.busy.next = self.remaining.q.val().any() | self.owed.q.val().any();
+        self.busy.next = self.left.q.val() | self.owed.q.val().any();
 
         if self.start.val() {
             self.next_address.d.next = self.address.val();
             self.remaining.d.next = self.count.val();
+            self.left.d.next = self.count.val().any();
             self.done.d.next = 0.into();
             self.written.d.next = self.available.val().any();
         }
         if self.reset.val() {
-            self.remaining.d.next = 0.into();
+            self.left.d.next = false;
             self.owed.d.next = 0.into();
         }
     }

@@ -125,6 +125,10 @@ pub struct EdgeMoe<
     bus_reset: Register<Bit>,
     control: Control,
     reads: ReadStream<PORTS, BUS, ENTRY, G, D, BEAT, CHUNK, FIFO, ORDER>,
+    /// Runs (address above bytes) and entries stand in registers between core and stream, so that `ready` needs
+    /// not come through both in a beat.
+    runs: Skid<64>,
+    entries: Skid<ENTRY>,
     writes: WriteStream<BUS, STROBE, WORD, BEAT>,
     compute: Compute<
         P,
@@ -231,7 +235,7 @@ impl<
     /// The accelerator of these sizes.
     pub fn new(arch: &ArchConfig) -> Self {
         with_defaults!(
-            aclk, aresetn, irq, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_awready, s_axi_wdata, s_axi_wstrb, s_axi_wvalid, s_axi_wready, s_axi_bresp, s_axi_bvalid, s_axi_bready, s_axi_araddr, s_axi_arprot, s_axi_arvalid, s_axi_arready, s_axi_rdata, s_axi_rresp, s_axi_rvalid, s_axi_rready, m_axi_awid, m_axi_awaddr, m_axi_awlen, m_axi_awsize, m_axi_awburst, m_axi_awvalid, m_axi_awready, m_axi_wdata, m_axi_wstrb, m_axi_wlast, m_axi_wvalid, m_axi_wready, m_axi_bid, m_axi_bresp, m_axi_bvalid, m_axi_bready, observe_scratchpad_write, observe_scratchpad_address, observe_scratchpad_data, observe_residual_write, observe_residual_address, observe_residual_data, observe_activity, observe_descriptor, observe_settled, observe_running, reads, writes, reset, bus_reset;
+            aclk, aresetn, irq, s_axi_awaddr, s_axi_awprot, s_axi_awvalid, s_axi_awready, s_axi_wdata, s_axi_wstrb, s_axi_wvalid, s_axi_wready, s_axi_bresp, s_axi_bvalid, s_axi_bready, s_axi_araddr, s_axi_arprot, s_axi_arvalid, s_axi_arready, s_axi_rdata, s_axi_rresp, s_axi_rvalid, s_axi_rready, m_axi_awid, m_axi_awaddr, m_axi_awlen, m_axi_awsize, m_axi_awburst, m_axi_awvalid, m_axi_awready, m_axi_wdata, m_axi_wstrb, m_axi_wlast, m_axi_wvalid, m_axi_wready, m_axi_bid, m_axi_bresp, m_axi_bvalid, m_axi_bready, observe_scratchpad_write, observe_scratchpad_address, observe_scratchpad_data, observe_residual_write, observe_residual_address, observe_residual_data, observe_activity, observe_descriptor, observe_settled, observe_running, reads, runs, entries, writes, reset, bus_reset;
             m_axi_arid: from_fn(|_| Default::default()), m_axi_araddr: from_fn(|_| Default::default()), m_axi_arlen: from_fn(|_| Default::default()), m_axi_arsize: from_fn(|_| Default::default()), m_axi_arburst: from_fn(|_| Default::default()), m_axi_arvalid: from_fn(|_| Default::default()), m_axi_arready: from_fn(|_| Default::default()), m_axi_rid: from_fn(|_| Default::default()), m_axi_rdata: from_fn(|_| Default::default()), m_axi_rresp: from_fn(|_| Default::default()), m_axi_rlast: from_fn(|_| Default::default()), m_axi_rvalid: from_fn(|_| Default::default()), m_axi_rready: from_fn(|_| Default::default()),
             control: Control::new(arch),
             compute: Compute::new(arch),
@@ -370,13 +374,24 @@ impl<
 
         // Reads.
         self.reads.base.next = self.control.base.val();
-        self.reads.run_valid.next = self.compute.run_valid.val();
-        self.compute.run_ready.next = self.reads.run_ready.val();
-        self.reads.run_address.next = self.compute.run_address.val();
-        self.reads.run_bytes.next = self.compute.run_bytes.val();
-        self.compute.entry_valid.next = self.reads.entry_valid.val();
-        self.reads.entry_ready.next = self.compute.entry_ready.val();
-        self.compute.entry_data.next = self.reads.entry_data.val();
+        self.runs.clock.next = self.aclk.val();
+        self.runs.reset.next = self.compute.flush.val();
+        self.runs.in_valid.next = self.compute.run_valid.val();
+        self.compute.run_ready.next = self.runs.in_ready.val();
+        self.runs.in_data.next = (bit_cast::<64, 32>(self.compute.run_address.val()) << 32)
+            | bit_cast::<64, 32>(self.compute.run_bytes.val());
+        self.reads.run_valid.next = self.runs.out_valid.val();
+        self.runs.out_ready.next = self.reads.run_ready.val();
+        self.reads.run_address.next = self.runs.out_data.val().get_bits::<32>(32);
+        self.reads.run_bytes.next = self.runs.out_data.val().get_bits::<32>(0);
+        self.entries.clock.next = self.aclk.val();
+        self.entries.reset.next = self.compute.flush.val();
+        self.entries.in_valid.next = self.reads.entry_valid.val();
+        self.reads.entry_ready.next = self.entries.in_ready.val();
+        self.entries.in_data.next = self.reads.entry_data.val();
+        self.compute.entry_valid.next = self.entries.out_valid.val();
+        self.entries.out_ready.next = self.compute.entry_ready.val();
+        self.compute.entry_data.next = self.entries.out_data.val();
         self.reads.fetch_valid.next = self.compute.fetch_valid.val();
         self.compute.fetch_ready.next = self.reads.fetch_ready.val();
         self.reads.fetch_address.next = self.compute.fetch_address.val();

@@ -54,6 +54,7 @@ pub struct ValidDelay<const N: usize> {
     /// Any stage holds a valid bit.
     pub any: Signal<Out, Bit>,
     stages: Register<Bits<N>>,
+    holds: Register<Bit>,
 }
 
 impl<const N: usize> Default for ValidDelay<N> {
@@ -66,6 +67,7 @@ impl<const N: usize> Default for ValidDelay<N> {
             q: Default::default(),
             any: Default::default(),
             stages: Default::default(),
+            holds: Default::default(),
         }
     }
 }
@@ -73,7 +75,7 @@ impl<const N: usize> Default for ValidDelay<N> {
 impl<const N: usize> Logic for ValidDelay<N> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, stages);
+        dff_setup!(self, clock, stages, holds);
         self.stages.d.next = (self.stages.q.val() << 1) | bit_cast::<N, 1>(self.d.val().into());
         if self.reset.val() {
             self.stages.d.next = 0.into();
@@ -82,6 +84,7 @@ impl<const N: usize> Logic for ValidDelay<N> {
         for i in (N - 1)..N {
             self.q.next = self.stages.q.val().get_bit(i);
         }
-        self.any.next = self.stages.q.val().any();
+        self.holds.d.next = self.stages.d.val().any();
+        self.any.next = self.holds.q.val();
     }
 }

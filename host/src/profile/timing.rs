@@ -10,13 +10,13 @@ pub const DISPATCH: u64 = 9;
 pub const END: u64 = 4;
 
 /// From room in the stream's queue to a request at a memory port.
-pub const REQUEST: u64 = 3;
+pub const REQUEST: u64 = 4;
 /// From a beat of a memory port to an entry at the end of the stream's queue.
-pub const STREAM: u64 = 3;
+pub const STREAM: u64 = 4;
 /// Bursts that a memory port may owe.
 pub const BURSTS_IN_FLIGHT: usize = 16;
 /// From the last entry of a row group to its first beat.
-pub const ROWS_READY: u64 = 2;
+pub const ROWS_READY: u64 = 3;
 /// From the start of a layer to its first beat, if its rows are there.
 pub const LAYER: u64 = 2;
 
@@ -26,7 +26,7 @@ pub const BANK_USED: u64 = 2;
 /// From the last beat of a dot product to its result: lanes and requantiser.
 pub const LANES: u64 = 13;
 /// From there to its first word.
-pub const DRAIN: u64 = 4;
+pub const DRAIN: u64 = 5;
 /// From a word's last slice in the epilogue to its write.
 pub const EPILOGUE: u64 = 10;
 /// From a word to its write if the epilogue has nothing to do.
@@ -37,7 +37,7 @@ pub const SETTLED: u64 = 2;
 pub const RESULTS_IN_FLIGHT: u64 = 16;
 
 /// From the last word of a token to its first normalised word.
-pub const NORM: u64 = 28;
+pub const NORM: u64 = 29;
 /// From the start of a norm to its first word of the residual.
 pub const NORM_START: u64 = 6;
 /// From a word's write to the beat of a layer that follows word by word.
@@ -56,6 +56,6 @@ pub const ROUTE_CLOSE: u64 = 3;
 pub const EXPERT: u64 = 3;
 
 /// From the first word that a copy reads to its write.
-pub const COPY: u64 = 8;
+pub const COPY: u64 = 9;
 /// From the last word of a copy into memory to its confirmation, besides memory's latency.
 pub const CONFIRMATION: u64 = 3;
