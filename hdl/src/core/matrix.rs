@@ -164,6 +164,7 @@ pub struct Matrix<const L: usize, const R: usize> {
     last_set: Register<Bit>,
     last_token: Signal<Local, Bit>,
     last_group: Register<Bit>,
+    /// The bank of this beat was full a beat ago.
     rows_there: Register<Bit>,
     /// The word at `offset` was written a beat ago.
     written: Register<Bit>,
