@@ -113,7 +113,7 @@ pub struct Drain<const P: usize, const V: usize, const WORD: usize, const RESULT
     gather: [Gather<V, WORD, 7>; P],
     gathered: Concat<Bits<WORD>, P, WORDS>,
     out: ShiftOut<WORD, WORDS>,
-    /// The results taken a beat ago: they are collected at their place, or move to `out`. A word completes.
+    /// The results taken a beat ago: they are collected at place `element`, completing the words, or move to `out`.
     taken_results: Register<Bits<RESULTS>>,
     collects: Register<Bit>,
     element: Register<Bits<7>>,

@@ -51,7 +51,7 @@ pub struct ValidDelay<const N: usize> {
     pub reset: Signal<In, Bit>,
     pub d: Signal<In, Bit>,
     pub q: Signal<Out, Bit>,
-    /// Any stage holds a valid bit.
+    /// Any stage holds a valid bit; from a register, not from a gate behind all stages.
     pub any: Signal<Out, Bit>,
     stages: Register<Bits<N>>,
     holds: Register<Bit>,
