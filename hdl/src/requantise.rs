@@ -46,7 +46,7 @@ pub struct Requantise {
     above: Register<Bit>,
     below: Register<Bit>,
     /// s − 1 beside the operands, `product` and `sum`.
-    places: [Register<Bits<6>>; 3],
+    places: [Replica<Bits<6>>; 3],
     /// `nine_bits` beside the operands, `product`, `sum`, `shifted` and `rounded`.
     nine: [Register<Bit>; 5],
     // Bounds of `shifted`: a result is half of it plus one, rounded down.

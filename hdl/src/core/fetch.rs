@@ -1,6 +1,6 @@
 //! Fetch: descriptors in order, checked; jobs to the dispatcher; reads of rows, parameters and data ahead of their use.
 //!
-//! A descriptor is read, its products are formed with one multiplier (ten
+//! A descriptor is read, its products are formed with one multiplier (twelve
 //! beats), its operands and its place in memory are checked, and it is handed on
 //! as a [`job`](super::job). If it needs something from memory, the row
 //! loader is told what comes and the stream is asked for it. So memory is
@@ -101,6 +101,11 @@ pub struct Fetch<const L: usize, const EXPERTS: usize> {
     moved: Register<Bit>,
 
     operands: Operands<L>,
+    /// What it writes, what it reads ends outside of memory; it reads what a program may write. Known a beat
+    /// after the operands.
+    writes_beyond: Register<Bit>,
+    reads_beyond: Register<Bit>,
+    reads_written: Register<Bit>,
     error: Register<Bits<4>>,
     read_address: Register<Bits<40>>,
     bytes: Register<Bits<32>>,
@@ -135,7 +140,7 @@ impl<const L: usize, const EXPERTS: usize> Fetch<L, EXPERTS> {
             descriptor_valid, descriptor_ready, descriptor_data, run_valid, run_ready, run_address, run_bytes,
             load_valid, load_ready, load, job_valid, job_ready, job, jobs_started, last_job_left, waiting, queues_closed, fault,
             phase, address, in_flight, index, formed, descriptor, reserved, fetched, taken, fetch_end, fetch_inside, moved,
-            error, read_address, bytes, expert_end, expert_inside, stepped, expert, experts_before, closed, expert_here, experts_left,
+            writes_beyond, reads_beyond, reads_written, error, read_address, bytes, expert_end, expert_inside, stepped, expert, experts_before, closed, expert_here, experts_left,
             next_expert;
             operands: Operands::new(arch),
             rows: Constant::new(ROWS.into()),
@@ -170,6 +175,9 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
             self,
             clock,
             bytes,
+            writes_beyond,
+            reads_beyond,
+            reads_written,
             expert,
             experts_before,
             closed,
@@ -183,6 +191,11 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
         self.operands.clock.next = self.clock.val();
         self.operands.descriptor.next = self.descriptor.q.val();
         self.operands.form.next = 0.into();
+        self.writes_beyond.d.next =
+            self.operands.write_end.val() > bit_cast::<40, 32>(self.writable_bytes.val());
+        self.reads_beyond.d.next =
+            self.operands.read_end.val() > bit_cast::<40, 32>(self.total_bytes.val());
+        self.reads_written.d.next = self.operands.read_start.val() < self.writable_bytes.val();
 
         // Descriptors, up to two ahead.
         self.fetch_end.next = bit_cast::<40, 32>(self.address.q.val()) + self.descriptor_bytes.val();
@@ -256,31 +269,26 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
             }
             Phase::Form => {
                 self.formed.d.next = self.formed.q.val() + 1;
-                if self.formed.q.val() == 1 {
+                if self.formed.q.val() == 2 {
                     self.operands.form.next = 1.into();
                 }
-                if self.formed.q.val() == 3 {
+                if self.formed.q.val() == 4 {
                     self.operands.form.next = 2.into();
                 }
-                if self.formed.q.val() == 5 {
+                if self.formed.q.val() == 6 {
                     self.operands.form.next = 3.into();
                 }
-                if self.formed.q.val() == 9 {
+                if self.formed.q.val() == 11 {
                     self.phase.d.next = Phase::Check;
                 }
             }
             Phase::Check => {
                 self.read_address.d.next = bit_cast::<40, 32>(self.operands.read_start.val());
                 self.bytes.d.next = self.operands.read_length.val().get_bits::<32>(0);
-                if self.operands.to_memory.val()
-                    & (self.operands.write_end.val() > bit_cast::<40, 32>(self.writable_bytes.val()))
-                {
+                if self.operands.to_memory.val() & self.writes_beyond.q.val() {
                     self.error.d.next = self.write_window_error.val();
                 }
-                if self.operands.reads.val()
-                    & !self.operands.is_experts.val()
-                    & (self.operands.read_end.val() > bit_cast::<40, 32>(self.total_bytes.val()))
-                {
+                if self.operands.reads.val() & !self.operands.is_experts.val() & self.reads_beyond.q.val() {
                     self.error.d.next = self.read_window_error.val();
                 }
                 if self.operands.illegal.val() | self.reserved.q.val() {
@@ -298,9 +306,7 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
                     if self.operands.reads.val() {
                         self.phase.d.next = Phase::Load;
                     }
-                    if self.operands.from_memory.val()
-                        & (self.operands.read_start.val() < self.writable_bytes.val())
-                    {
+                    if self.operands.from_memory.val() & self.reads_written.q.val() {
                         self.phase.d.next = Phase::AwaitCopy;
                     }
                     if self.operands.is_experts.val() {

@@ -40,7 +40,7 @@ pub use delay::{Delay, ValidDelay};
 pub use emit::{EmitError, verilog};
 pub use fifo::Fifo;
 pub use leaf::{
-    ArithmeticShiftRight, Concat, Dot, Gather, Moments, Piece, Register, Replica, ShiftLeft, ShiftOut,
+    ArithmeticShiftRight, Choice, Concat, DOT_LATENCY, Dot, Gather, Moments, Piece, Register, Replica, ShiftLeft, ShiftOut,
     ShiftRightInto, Slice, Split, Spread, Widen,
 };
 pub use memory::{LaneRam, Ram, Rom};
@@ -51,7 +51,7 @@ pub use skid::Skid;
 pub mod prelude {
     pub(crate) use super::with_defaults;
     pub use super::{
-        ArithmeticShiftRight, AsSigned, Concat, Delay, Dot, Fifo, Gather, LaneRam, Moments, Piece, Ram,
+        ArithmeticShiftRight, AsSigned, Choice, Concat, DOT_LATENCY, Delay, Dot, Fifo, Gather, LaneRam, Moments, Piece, Ram,
         Register, Replica, Rom, S, ShiftLeft, ShiftOut, ShiftRightInto, Skid, Slice, Split, Spread,
         ValidDelay, Widen,
     };
