@@ -64,7 +64,8 @@ pub struct QueryLoader<const L: usize, const A: usize> {
     read_odd: Register<Bit>,
     full_even: Register<Bit>,
     full_odd: Register<Bit>,
-    wanted: Signal<Local, Bit>,
+    /// A beat ago there was a query to read, and room for two words more.
+    wanted: Register<Bit>,
     granted: Signal<Local, Bit>,
     /// `word` is the last one of a query, `lane` that of the group's last query.
     last_word: Register<Bit>,
@@ -141,7 +142,7 @@ impl<const L: usize, const A: usize> Logic for QueryLoader<L, A> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, lane, word, address, query, turns, settles, last_word, last_lane);
-        dff_setup!(self, clock, owed, read_even, read_odd, full_even, full_odd);
+        dff_setup!(self, clock, wanted, owed, read_even, read_odd, full_even, full_odd);
         self.places.clock.next = self.clock.val();
         self.places.reset.next = self.reset.val();
         self.walk.clock.next = self.clock.val();
@@ -155,12 +156,11 @@ impl<const L: usize, const A: usize> Logic for QueryLoader<L, A> {
         self.walk.set_words.next = self.set_words.val();
 
         // Read.
-        self.wanted.next = !self.walk.done.val() & !self.read_even.q.val();
+        self.wanted.d.next = !self.walk.done.val() & !self.read_even.q.val() & (self.owed.q.val() < 14);
         if self.walk.parity.val() {
-            self.wanted.next = !self.walk.done.val() & !self.read_odd.q.val();
+            self.wanted.d.next = !self.walk.done.val() & !self.read_odd.q.val() & (self.owed.q.val() < 14);
         }
-        self.row_read_valid.next =
-            self.wanted.val() & !self.owed.q.val().all() & !self.turns.q.val() & !self.settles.q.val();
+        self.row_read_valid.next = self.wanted.q.val() & !self.turns.q.val() & !self.settles.q.val();
         self.row_read_address.next = self.address.q.val();
         self.granted.next = self.row_read_valid.val() & self.row_read_ready.val();
         self.next_word.next = self.word.q.val() + 1;
@@ -244,6 +244,7 @@ impl<const L: usize, const A: usize> Logic for QueryLoader<L, A> {
         }
 
         if self.reset.val() {
+            self.wanted.d.next = false;
             self.turns.d.next = false;
             self.settles.d.next = false;
             self.word.d.next = 0.into();

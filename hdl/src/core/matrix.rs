@@ -135,8 +135,10 @@ pub struct Matrix<const L: usize, const R: usize> {
     ended: Register<Bit>,
     /// There is room behind the lanes for the result of the next beat.
     room: Register<Bit>,
-    /// All three: the layer goes on, its rows are there, there is room.
-    ready: Register<Bit>,
+    /// All three: the layer goes on, its rows are there, there is room. Once more for a token's last beat, whose
+    /// wires go far.
+    ready: Replica<Bit>,
+    ready_to_end: Replica<Bit>,
     in_layer: Signal<Local, Bit>,
 
     word: Register<Bits<16>>,
@@ -209,7 +211,7 @@ impl<const L: usize, const R: usize> Default for Matrix<L, R> {
             expert_valid, expert_ready, expert_last, expert_none, rewind, visit_valid, visit_ready, visit_token,
             visit_score, visit_last, beat, read_address, beat_address, beat_first, beat_last, beat_bank, beat_tag,
             shift, bias_shift, nine_bits, drain_taken, results_pending, wait_rows, wait_input, wait_room,
-            wait_visit, phase, work, inner, outer, span, visits, linear, second, along, inner_words, outer_words, row_words, groups, began, active, ended, room, ready, in_layer,
+            wait_visit, phase, work, inner, outer, span, visits, linear, second, along, inner_words, outer_words, row_words, groups, began, active, ended, room, ready, ready_to_end, in_layer,
             word, token, set, group, bank, offset, out_offset, channel_offset, set_offset, time_word, element,
             outputs_left, results, next_word, next_token, next_set, next_group, after_next_word, after_next_token, after_next_set, after_next_group, next_offset, last_word, last_of_set, last_set, written,
             last_token, last_group, rows_there, input_there, visit_there, issue, token_ends, set_ends, group_ends, base,
@@ -254,7 +256,7 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
     fn update(&mut self) {
         dff_setup!(self, clock, phase, work, word, token, set, group, bank, offset, out_offset);
         dff_setup!(self, clock, channel_offset, set_offset, time_word, element, outputs_left, results);
-        dff_setup!(self, clock, inner_words, outer_words, began, active, ended, room, ready, linear, second, last_word, last_of_set, last_set);
+        dff_setup!(self, clock, inner_words, outer_words, began, active, ended, room, ready, ready_to_end, linear, second, last_word, last_of_set, last_set);
         dff_setup!(self, clock, last_group, written, rows_there);
         self.opcode.bus.next = self.work.q.val();
         self.linear_input.bus.next = self.work.q.val();
@@ -324,7 +326,10 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
         self.issue.next = self.ready.q.val() & self.input_there.val() & self.visit_there.val();
         // With one more that was issued meanwhile, as many results as the drain takes are on their way.
         self.room.d.next = self.results.q.val() < self.nearly_full.val();
-        self.token_ends.next = self.issue.val() & self.last_word.q.val();
+        self.token_ends.next = self.ready_to_end.q.val()
+            & self.input_there.val()
+            & self.visit_there.val()
+            & self.last_word.q.val();
         self.group_ends.next = self.token_ends.val() & self.last_token.val();
         self.ended.d.next = self.group_ends.val() & self.last_group.q.val();
         self.active.d.next =
@@ -417,6 +422,7 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
             self.rows_there.d.next = self.full_1.val();
         }
         self.ready.d.next = self.active.d.val() & self.rows_there.d.val() & self.room.d.val();
+        self.ready_to_end.d.next = self.active.d.val() & self.rows_there.d.val() & self.room.d.val();
 
         // What is last where the next beat stands: of a beat that is not issued, of one behind this beat, of the
         // first. Gates choose, because synthesis puts multiplexers before the comparison.

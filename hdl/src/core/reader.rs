@@ -42,6 +42,8 @@ pub struct Reader<const WORD: usize> {
     words: Fifo<WORD, 4>,
     /// Words read and not taken.
     owed: Register<Bits<4>>,
+    /// A beat ago there was room for two words more.
+    room: Register<Bit>,
     take: Signal<Local, Bit>,
     granted: Signal<Local, Bit>,
 }
@@ -49,7 +51,7 @@ pub struct Reader<const WORD: usize> {
 impl<const WORD: usize> Logic for Reader<WORD> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, next_address, written, remaining, left, done, owed);
+        dff_setup!(self, clock, next_address, written, remaining, left, done, owed, room);
         self.words.clock.next = self.clock.val();
         self.words.reset.next = self.reset.val();
         self.words.write.next = self.read_comes.val();
@@ -60,7 +62,8 @@ impl<const WORD: usize> Logic for Reader<WORD> {
         self.take.next = self.word_valid.val() & self.word_ready.val();
 
         self.read_valid.next =
-            self.left.q.val() & !self.owed.q.val().all() & self.written.q.val();
+            self.left.q.val() & self.room.q.val() & self.written.q.val();
+        self.room.d.next = self.owed.q.val() < 14;
         self.read_address.next = self.next_address.q.val();
         self.granted.next = self.read_valid.val() & self.read_ready.val();
         self.next_done.next = self.done.q.val() + 1;
