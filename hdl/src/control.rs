@@ -287,10 +287,8 @@ impl Logic for Control {
         self.to_status.d.next = self.lite.write_word.val() == self.at_status.val();
         self.owes.d.next = self.memory_owes.val();
         self.command.next = self.lite.write.val() & self.to_control.q.val();
-        self.start.next = self.command.val()
-            & self.written.val().get_bit(0)
-            & !self.running.val()
-            & !self.owes.q.val();
+        self.start.next =
+            self.command.val() & self.written.val().get_bit(0) & !self.running.val() & !self.owes.q.val();
         self.refuse.next =
             self.command.val() & self.written.val().get_bit(0) & (self.running.val() | self.owes.q.val());
         self.stop.next = self.command.val() & self.written.val().get_bit(1) & self.running.val();

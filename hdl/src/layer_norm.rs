@@ -340,9 +340,7 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
         // Gates choose, because synthesis puts a multiplexer before the comparison.
         self.next_take.next = self.take_word.q.val() + 1;
         self.take_last.d.next = (!self.take.val() & (self.take_word.q.val() == self.last_word.q.val()))
-            | (self.take.val()
-                & !self.take_last.q.val()
-                & (self.next_take.val() == self.last_word.q.val()))
+            | (self.take.val() & !self.take_last.q.val() & (self.next_take.val() == self.last_word.q.val()))
             | (self.take.val() & self.take_last.q.val() & !self.last_word.q.val().any());
         self.ring.write_enable.next = self.take.val();
         self.ring.write_address.next = self.write_pointer.q.val();

@@ -193,7 +193,18 @@ impl<
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, compare, compare_first, compare_bank, maximum_bank);
-        dff_setup!(self, clock, pack, pack_first, element, word_written, lanes_written, summed, scaling, scaled_lane);
+        dff_setup!(
+            self,
+            clock,
+            pack,
+            pack_first,
+            element,
+            word_written,
+            lanes_written,
+            summed,
+            scaling,
+            scaled_lane
+        );
         for i in 0..P {
             self.lane[i].clock.next = self.clock.val();
             self.sums[i].clock.next = self.clock.val();

@@ -45,7 +45,11 @@ fn both_reads_see_what_was_written() {
             }
             if bench.get("row_comes") == 1 {
                 let Row { beat, reader, word, .. } = rows.pop_front().expect("a row that nobody reads");
-                assert!(bench.beat >= beat + LATENCY as u64, "a row {} beats after its read", bench.beat - beat);
+                assert!(
+                    bench.beat >= beat + LATENCY as u64,
+                    "a row {} beats after its read",
+                    bench.beat - beat
+                );
                 bench.expect("reader of row", came, bench.get("row_comes_to"), reader);
                 if let Some(word) = word {
                     bench.expect("row", came, bench.get("row_data"), word);
@@ -54,7 +58,12 @@ fn both_reads_see_what_was_written() {
             }
             broadcast.push_back((read && !(write && write_at == read_at)).then(|| memory[read_at as usize]));
             if row && bench.get("row_ready") == 1 {
-                rows.push_back(Row { beat: bench.beat, address: row_at, reader, word: Some(memory[row_at as usize]) });
+                rows.push_back(Row {
+                    beat: bench.beat,
+                    address: row_at,
+                    reader,
+                    word: Some(memory[row_at as usize]),
+                });
             }
             if write {
                 memory[write_at as usize] = data;

@@ -342,9 +342,8 @@ impl<const L: usize, const A: usize, const K: usize> Logic for Sequencer<L, A, K
             self.issue.next = !self.last_word.val() | !self.on_their_way.q.val().get_bit(4);
         }
         self.word_full.next = self.element.q.val() == self.last_element.val();
-        self.scores_end.next = (self.phase.q.val() == Phase::Scores)
-            & self.last_key_word.q.val()
-            & self.last_key.q.val();
+        self.scores_end.next =
+            (self.phase.q.val() == Phase::Scores) & self.last_key_word.q.val() & self.last_key.q.val();
         self.contexts_end.next = (self.phase.q.val() == Phase::Contexts)
             & self.last_value_word.q.val()
             & self.last_channel.q.val()
@@ -381,8 +380,7 @@ impl<const L: usize, const A: usize, const K: usize> Logic for Sequencer<L, A, K
         self.last_key.d.next = (!self.ends.val() & (self.next_outer.val() == self.tokens.val()))
             | (self.next_key.val() & (self.after_next_outer.val() == self.tokens.val()))
             | (self.phase_ends.val() & (self.tokens.val() == 1));
-        self.last_channel.d.next = (!self.ends.val()
-            & (self.next_outer.val() == self.head_channels.val()))
+        self.last_channel.d.next = (!self.ends.val() & (self.next_outer.val() == self.head_channels.val()))
             | (self.next_key.val() & (self.after_next_outer.val() == self.head_channels.val()))
             | (self.phase_ends.val() & (self.head_channels.val() == 1));
         if self.phase_ends.val() {

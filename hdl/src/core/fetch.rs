@@ -112,12 +112,17 @@ pub struct Fetch<const L: usize, const EXPERTS: usize> {
     expert_end: Signal<Local, Bits<40>>,
     /// The expert at `read_address` lies in memory, likewise.
     expert_inside: Register<Bit>,
+    /// The walk moves on to the next expert; it did a beat ago.
+    steps: Register<Bit>,
     stepped: Register<Bit>,
     /// The expert that is looked at; it and those before it.
     expert: Register<Bits<EXPERTS>>,
     experts_before: Register<Bits<EXPERTS>>,
     closed: Register<Bit>,
-    /// What was known a beat ago: `expert` has tokens, and may be read; experts with tokens are left.
+    /// Jobs had started, so that experts may be read; experts had tokens, both a beat ago.
+    started: Register<Bit>,
+    with_tokens: Register<Bits<EXPERTS>>,
+    /// What was known of these a beat ago: `expert` has tokens, and may be read; experts with tokens are left.
     expert_here: Register<Bit>,
     experts_left: Register<Bit>,
     next_expert: Signal<Local, Bit>,
@@ -140,7 +145,7 @@ impl<const L: usize, const EXPERTS: usize> Fetch<L, EXPERTS> {
             descriptor_valid, descriptor_ready, descriptor_data, run_valid, run_ready, run_address, run_bytes,
             load_valid, load_ready, load, job_valid, job_ready, job, jobs_started, last_job_left, waiting, queues_closed, fault,
             phase, address, in_flight, index, formed, descriptor, reserved, fetched, taken, fetch_end, fetch_inside, moved,
-            writes_beyond, reads_beyond, reads_written, error, read_address, bytes, expert_end, expert_inside, stepped, expert, experts_before, closed, expert_here, experts_left,
+            writes_beyond, reads_beyond, reads_written, error, read_address, bytes, expert_end, expert_inside, steps, stepped, expert, experts_before, closed, started, with_tokens, expert_here, experts_left,
             next_expert;
             operands: Operands::new(arch),
             rows: Constant::new(ROWS.into()),
@@ -184,7 +189,10 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
             fetch_inside,
             moved,
             expert_inside,
+            steps,
             stepped,
+            started,
+            with_tokens,
             expert_here,
             experts_left
         );
@@ -193,8 +201,7 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
         self.operands.form.next = 0.into();
         self.writes_beyond.d.next =
             self.operands.write_end.val() > bit_cast::<40, 32>(self.writable_bytes.val());
-        self.reads_beyond.d.next =
-            self.operands.read_end.val() > bit_cast::<40, 32>(self.total_bytes.val());
+        self.reads_beyond.d.next = self.operands.read_end.val() > bit_cast::<40, 32>(self.total_bytes.val());
         self.reads_written.d.next = self.operands.read_start.val() < self.writable_bytes.val();
 
         // Descriptors, up to two ahead.
@@ -251,9 +258,11 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
         self.fault.next = false;
 
         self.next_expert.next = false;
-        self.expert_here.d.next = (self.jobs_started.val() | self.last_job_left.val())
-            & (self.waiting.val() & self.expert.q.val()).any();
-        self.experts_left.d.next = (self.waiting.val() & !self.experts_before.q.val()).any();
+        self.started.d.next = self.jobs_started.val() | self.last_job_left.val();
+        self.with_tokens.d.next = self.waiting.val();
+        self.expert_here.d.next =
+            self.started.q.val() & (self.with_tokens.q.val() & self.expert.q.val()).any();
+        self.experts_left.d.next = (self.with_tokens.q.val() & !self.experts_before.q.val()).any();
         match self.phase.q.val() {
             Phase::Take => {
                 self.error.d.next = 0.into();
@@ -326,10 +335,10 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
                 }
             }
             Phase::Walk => {
-                // One expert in two beats.
+                // One expert in three beats.
                 self.closed.d.next =
                     self.closed.q.val() | (self.jobs_started.val() & self.queues_closed.val());
-                if self.stepped.q.val() {
+                if self.steps.q.val() | self.stepped.q.val() {
                     self.phase.d.next = Phase::Walk;
                 } else if self.expert_here.q.val() {
                     if self.expert_inside.q.val() {
@@ -373,8 +382,9 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
         }
 
         self.expert_inside.d.next = self.expert_end.val() <= bit_cast::<40, 32>(self.total_bytes.val());
-        self.stepped.d.next = self.next_expert.val() | (self.phase.q.val() == Phase::Hand);
-        if self.next_expert.val() {
+        self.steps.d.next = self.next_expert.val();
+        self.stepped.d.next = self.steps.q.val() | (self.phase.q.val() == Phase::Hand);
+        if self.steps.q.val() {
             self.expert.d.next = self.expert.q.val() << 1;
             self.experts_before.d.next = self.experts_before.q.val() | self.expert.q.val();
             self.read_address.d.next =

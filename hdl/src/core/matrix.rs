@@ -256,7 +256,23 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
     fn update(&mut self) {
         dff_setup!(self, clock, phase, work, word, token, set, group, bank, offset, out_offset);
         dff_setup!(self, clock, channel_offset, set_offset, time_word, element, outputs_left, results);
-        dff_setup!(self, clock, inner_words, outer_words, began, active, ended, room, ready, ready_to_end, linear, second, last_word, last_of_set, last_set);
+        dff_setup!(
+            self,
+            clock,
+            inner_words,
+            outer_words,
+            began,
+            active,
+            ended,
+            room,
+            ready,
+            ready_to_end,
+            linear,
+            second,
+            last_word,
+            last_of_set,
+            last_set
+        );
         dff_setup!(self, clock, last_group, written, rows_there);
         self.opcode.bus.next = self.work.q.val();
         self.linear_input.bus.next = self.work.q.val();
@@ -288,7 +304,8 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
             | (self.phase.q.val() == Phase::First)
             | (self.phase.q.val() == Phase::Second);
         self.began.d.next = self.in_layer.val();
-        self.along.next = self.linear.q.val() & (self.linear_destination.bits.val() == self.to_channels.val());
+        self.along.next =
+            self.linear.q.val() & (self.linear_destination.bits.val() == self.to_channels.val());
         self.inner.x.next = self.experts_channels.bits.val();
         self.outer.x.next = self.experts_hidden_channels.bits.val();
         if self.linear.q.val() {
@@ -438,8 +455,7 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
                 & !self.set_ends.val()
                 & (self.after_next_token.val() == self.linear_tokens.bits.val()))
             | (self.set_ends.val() & (self.linear_tokens.bits.val() == 1));
-        self.last_set.d.next = (!self.set_ends.val()
-            & (self.next_set.val() == self.linear_sets.bits.val()))
+        self.last_set.d.next = (!self.set_ends.val() & (self.next_set.val() == self.linear_sets.bits.val()))
             | (self.set_ends.val()
                 & !self.group_ends.val()
                 & (self.after_next_set.val() == self.linear_sets.bits.val()))
@@ -448,9 +464,7 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
             | (self.group_ends.val() & (self.after_next_group.val() == self.groups.val()));
         self.written.d.next = !self.limited.val()
             | (!self.issue.val() & (self.offset.q.val() < self.available.val()))
-            | (self.issue.val()
-                & !self.group_ends.val()
-                & (self.next_offset.val() < self.available.val()))
+            | (self.issue.val() & !self.group_ends.val() & (self.next_offset.val() < self.available.val()))
             | (self.group_ends.val() & self.available.val().any());
 
         // Onwards.

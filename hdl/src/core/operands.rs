@@ -175,7 +175,20 @@ impl<const L: usize> Operands<L> {
 impl<const L: usize> Logic for Operands<L> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, unknown_held, program_end, linear, norm, attention, route, experts, copy, source_is_memory, destination_is_memory);
+        dff_setup!(
+            self,
+            clock,
+            unknown_held,
+            program_end,
+            linear,
+            norm,
+            attention,
+            route,
+            experts,
+            copy,
+            source_is_memory,
+            destination_is_memory
+        );
         dff_setup!(self, clock, inner_count, outer_count, span_count, inner_padded, outer_padded, a, b);
         dff_setup!(self, clock, multiplied, formed_0, formed_1, formed_2, multiplying, forming);
         dff_setup!(self, clock, first_byte, length, last_read, last_write, not_legal, not_tokens, not_words);

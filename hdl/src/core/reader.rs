@@ -61,8 +61,7 @@ impl<const WORD: usize> Logic for Reader<WORD> {
         self.word_data.next = self.words.read_data.val();
         self.take.next = self.word_valid.val() & self.word_ready.val();
 
-        self.read_valid.next =
-            self.left.q.val() & self.room.q.val() & self.written.q.val();
+        self.read_valid.next = self.left.q.val() & self.room.q.val() & self.written.q.val();
         self.room.d.next = self.owed.q.val() < 14;
         self.read_address.next = self.next_address.q.val();
         self.granted.next = self.read_valid.val() & self.read_ready.val();

@@ -132,7 +132,9 @@ impl<
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, active, kind, row_words, count, in_records, bank, lane, word, last_word, entry);
+        dff_setup!(
+            self, clock, active, kind, row_words, count, in_records, bank, lane, word, last_word, entry
+        );
         dff_setup!(self, clock, parameters_full);
         for i in 0..2 {
             self.bank_full[i].clock.next = self.clock.val();

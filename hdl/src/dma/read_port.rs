@@ -183,13 +183,10 @@ impl<const BUS: usize, const ENTRY: usize, const G: usize, const A: usize> Logic
         // Requests, one in two beats: what keeps one from being accepted is known from the beat before.
         self.roomy.d.next = self.reserved.q.val() <= self.most.val();
         self.busy.d.next = self.bursts.q.val().get_bit(7) | self.halt.val();
-        self.open.next = !self.request_valid.q.val()
-            & !self.busy.q.val()
-            & !self.forget.q.val()
-            & !self.reset.val();
+        self.open.next =
+            !self.request_valid.q.val() & !self.busy.q.val() & !self.forget.q.val() & !self.reset.val();
         self.fetch_ready.next = self.open.val();
-        self.row_ready.next =
-            self.open.val() & !self.fetch_valid.val() & self.roomy.q.val();
+        self.row_ready.next = self.open.val() & !self.fetch_valid.val() & self.roomy.q.val();
         self.take_fetch.next = self.fetch_valid.val() & self.fetch_ready.val();
         self.take_row.next = self.row_valid.val() & self.row_ready.val();
         self.arvalid.next = self.request_valid.q.val();

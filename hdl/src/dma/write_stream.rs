@@ -202,9 +202,8 @@ impl<const BUS: usize, const STROBE: usize, const WORD: usize, const B: usize> L
             & (!self.out_valid.q.val() | self.m_axi_wready.val())
             & (self.leaves.q.val() | self.discarding.q.val());
         // A word does not leave while beats are discarded.
-        self.take.next = self.in_burst.q.val()
-            & (!self.out_valid.q.val() | self.m_axi_wready.val())
-            & self.leaves.q.val();
+        self.take.next =
+            self.in_burst.q.val() & (!self.out_valid.q.val() | self.m_axi_wready.val()) & self.leaves.q.val();
         if self.m_axi_wready.val() {
             self.out_valid.d.next = false;
         }

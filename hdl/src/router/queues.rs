@@ -81,8 +81,10 @@ pub struct Queues<const EXPERTS: usize> {
     expert: Register<Bits<6>>,
     token: Register<Bits<16>>,
     score: Register<Bits<16>>,
+    of_appended: Signal<Local, Bits<EXPERTS>>,
     of_expert: Signal<Local, Bits<EXPERTS>>,
-    follows: Signal<Local, Bit>,
+    /// The expert's queue has a visit: known from the first beat.
+    follows: Register<Bit>,
     room: Signal<Local, Bit>,
     adds: Signal<Local, Bit>,
     entry: Concat<Bits<16>, 3, 48>,
@@ -158,6 +160,7 @@ impl<const EXPERTS: usize> Queues<EXPERTS> {
             expert: Default::default(),
             token: Default::default(),
             score: Default::default(),
+            of_appended: Default::default(),
             of_expert: Default::default(),
             follows: Default::default(),
             room: Default::default(),
@@ -193,7 +196,7 @@ impl<const EXPERTS: usize> Queues<EXPERTS> {
 impl<const EXPERTS: usize> Logic for Queues<EXPERTS> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, used, next_node, overflowed, adding, expert, token, score, phase);
+        dff_setup!(self, clock, used, next_node, overflowed, adding, expert, follows, token, score, phase);
         dff_setup!(self, clock, index, found, none, remaining_experts, walking, remaining);
         self.visits.clock.next = self.clock.val();
         self.links.clock.next = self.clock.val();
@@ -201,6 +204,8 @@ impl<const EXPERTS: usize> Logic for Queues<EXPERTS> {
 
         // Append, first beat: look up the queue.
         self.adding.d.next = self.append.val();
+        self.of_appended.next = self.bit_0.val() << self.append_expert.val();
+        self.follows.d.next = (self.used.q.val() & self.of_appended.val()).any();
         self.expert.d.next = self.append_expert.val();
         self.token.d.next = self.append_token.val();
         self.score.d.next = self.append_score.val();
@@ -210,7 +215,6 @@ impl<const EXPERTS: usize> Logic for Queues<EXPERTS> {
         self.last_node.next = self.table_.read_data.val().get_bits::<16>(16);
         self.count.next = self.table_.read_data.val().get_bits::<16>(32);
         self.of_expert.next = self.bit_0.val() << self.expert.q.val();
-        self.follows.next = (self.used.q.val() & self.of_expert.val()).any();
         self.room.next = self.next_node.q.val() != self.nodes.val();
         self.visit.lane[0].next = self.token.q.val();
         self.visit.lane[1].next = self.score.q.val();
@@ -219,13 +223,13 @@ impl<const EXPERTS: usize> Logic for Queues<EXPERTS> {
         self.visits.write_enable.next = self.adds.val();
         self.visits.write_address.next = self.next_node.q.val();
         self.visits.write_data.next = self.visit.bus.val();
-        self.links.write_enable.next = self.adds.val() & self.follows.val();
+        self.links.write_enable.next = self.adds.val() & self.follows.q.val();
         self.links.write_address.next = self.last_node.val();
         self.links.write_data.next = self.next_node.q.val();
         self.entry.lane[0].next = self.next_node.q.val();
         self.entry.lane[1].next = self.next_node.q.val();
         self.entry.lane[2].next = self.one.val();
-        if self.follows.val() {
+        if self.follows.q.val() {
             self.entry.lane[0].next = self.first_node.val();
             self.entry.lane[2].next = self.count.val() + 1;
         }

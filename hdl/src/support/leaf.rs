@@ -556,7 +556,9 @@ impl<const V: usize, const WORD: usize, const E: usize> Logic for Gather<V, WORD
 
     fn hdl(&self) -> Verilog {
         let place = |i: usize| {
-            format!("reg place_{i};\n(* keep *) always @(posedge clock) place_{i} <= take && element == {i};\n")
+            format!(
+                "reg place_{i};\n(* keep *) always @(posedge clock) place_{i} <= take && element == {i};\n"
+            )
         };
         let element = |i: usize| {
             let (high, low) = (16 * i + 15, 16 * i);
