@@ -38,7 +38,9 @@ pub struct Requantise {
     /// products.
     low: Signal<Local, Bits<18>>,
     middle: Signal<Local, Bits<18>>,
-    high: Signal<Local, S<2>>,
+    ones: Signal<Local, S<20>>,
+    twos: Signal<Local, S<20>>,
+    zero: Constant<S<18>>,
     low_product: Register<S<36>>,
     middle_product: Register<S<36>>,
     high_product: Register<S<20>>,
@@ -99,7 +101,9 @@ impl Default for Requantise {
             shifter: Default::default(),
             low: Default::default(),
             middle: Default::default(),
-            high: Default::default(),
+            ones: Default::default(),
+            twos: Default::default(),
+            zero: Constant::new(S::new(0)),
             low_product: Default::default(),
             middle_product: Default::default(),
             high_product: Default::default(),
@@ -176,11 +180,18 @@ impl Logic for Requantise {
         // Beat 2: multiply, shift the bias.
         self.low.next = bit_cast::<18, 17>(self.taken_acc.q.val().get_bits::<17>(0));
         self.middle.next = bit_cast::<18, 17>(self.taken_acc.q.val().get_bits::<17>(17));
-        self.high.next = self.taken_acc.q.val().get_bits::<2>(34).to_signed_bits();
+        self.ones.next = self.zero.val().into();
+        if self.taken_acc.q.val().get_bit(34) {
+            self.ones.next = self.taken_multiplier.q.val().into();
+        }
+        self.twos.next = self.zero.val().into();
+        if self.taken_acc.q.val().get_bit(35) {
+            self.twos.next = (self.taken_multiplier.q.val() + self.taken_multiplier.q.val()).into();
+        }
         self.low_product.d.next = (self.low.val().to_signed_bits() * self.taken_multiplier.q.val()).into();
         self.middle_product.d.next =
             (self.middle.val().to_signed_bits() * self.taken_multiplier.q.val()).into();
-        self.high_product.d.next = (self.high.val() * self.taken_multiplier.q.val()).into();
+        self.high_product.d.next = (self.ones.val() - self.twos.val()).into();
         self.bias_shifter.x.next = self.taken_bias.q.val();
         self.bias_shifter.amount.next = self.taken_bias_shift.q.val();
         self.biased.d.next = self.bias_shifter.y.val();

@@ -57,14 +57,15 @@ pub struct QueryLoader<const L: usize, const A: usize> {
     last_even: Signal<Local, Bit>,
     last_odd: Signal<Local, Bit>,
     row_word: Signal<Local, Bits<A>>,
-    /// Words read and not taken.
+    /// A word was asked for a beat ago; words asked for before, and not taken.
+    asked: Register<Bit>,
     owed: Register<Bits<4>>,
     /// All of a quarter's words are read; they are in the lanes.
     read_even: Register<Bit>,
     read_odd: Register<Bit>,
     full_even: Register<Bit>,
     full_odd: Register<Bit>,
-    /// A beat ago there was a query to read, and room for two words more.
+    /// A beat ago there was a query to read, and room for three words more.
     wanted: Register<Bit>,
     granted: Signal<Local, Bit>,
     /// `word` is the last one of a query, `lane` that of the group's last query.
@@ -117,6 +118,7 @@ impl<const L: usize, const A: usize> QueryLoader<L, A> {
             last_even: Default::default(),
             last_odd: Default::default(),
             row_word: Default::default(),
+            asked: Default::default(),
             owed: Default::default(),
             read_even: Default::default(),
             read_odd: Default::default(),
@@ -142,7 +144,7 @@ impl<const L: usize, const A: usize> Logic for QueryLoader<L, A> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, lane, word, address, query, turns, settles, last_word, last_lane);
-        dff_setup!(self, clock, wanted, owed, read_even, read_odd, full_even, full_odd);
+        dff_setup!(self, clock, wanted, asked, owed, read_even, read_odd, full_even, full_odd);
         self.places.clock.next = self.clock.val();
         self.places.reset.next = self.reset.val();
         self.walk.clock.next = self.clock.val();
@@ -156,9 +158,9 @@ impl<const L: usize, const A: usize> Logic for QueryLoader<L, A> {
         self.walk.set_words.next = self.set_words.val();
 
         // Read.
-        self.wanted.d.next = !self.walk.done.val() & !self.read_even.q.val() & (self.owed.q.val() < 14);
+        self.wanted.d.next = !self.walk.done.val() & !self.read_even.q.val() & (self.owed.q.val() < 13);
         if self.walk.parity.val() {
-            self.wanted.d.next = !self.walk.done.val() & !self.read_odd.q.val() & (self.owed.q.val() < 14);
+            self.wanted.d.next = !self.walk.done.val() & !self.read_odd.q.val() & (self.owed.q.val() < 13);
         }
         self.row_read_valid.next = self.wanted.q.val() & !self.turns.q.val() & !self.settles.q.val();
         self.row_read_address.next = self.address.q.val();
@@ -197,9 +199,10 @@ impl<const L: usize, const A: usize> Logic for QueryLoader<L, A> {
             self.address.d.next = self.queries.val() + self.walk.group_offset.val();
             self.last_lane.d.next = self.walk.queries.val() == 1;
         }
-        if self.granted.val() & !self.row_taken.val() {
+        self.asked.d.next = self.granted.val();
+        if self.asked.q.val() & !self.row_taken.val() {
             self.owed.d.next = self.owed.q.val() + 1;
-        } else if self.row_taken.val() & !self.granted.val() {
+        } else if self.row_taken.val() & !self.asked.q.val() {
             self.owed.d.next = self.owed.q.val() - 1;
         }
 
@@ -245,6 +248,7 @@ impl<const L: usize, const A: usize> Logic for QueryLoader<L, A> {
 
         if self.reset.val() {
             self.wanted.d.next = false;
+            self.asked.d.next = false;
             self.turns.d.next = false;
             self.settles.d.next = false;
             self.word.d.next = 0.into();

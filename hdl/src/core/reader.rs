@@ -40,9 +40,11 @@ pub struct Reader<const WORD: usize> {
     next_done: Signal<Local, Bits<20>>,
     written: Register<Bit>,
     words: Fifo<WORD, 4>,
-    /// Words read and not taken.
+    /// A word was asked for a beat ago.
+    asked: Register<Bit>,
+    /// Words asked for before, and not taken.
     owed: Register<Bits<4>>,
-    /// A beat ago there was room for two words more.
+    /// A beat ago there was room for three words more.
     room: Register<Bit>,
     take: Signal<Local, Bit>,
     granted: Signal<Local, Bit>,
@@ -51,7 +53,7 @@ pub struct Reader<const WORD: usize> {
 impl<const WORD: usize> Logic for Reader<WORD> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, next_address, written, remaining, left, done, owed, room);
+        dff_setup!(self, clock, next_address, written, remaining, left, done, asked, owed, room);
         self.words.clock.next = self.clock.val();
         self.words.reset.next = self.reset.val();
         self.words.write.next = self.read_comes.val();
@@ -62,7 +64,7 @@ impl<const WORD: usize> Logic for Reader<WORD> {
         self.take.next = self.word_valid.val() & self.word_ready.val();
 
         self.read_valid.next = self.left.q.val() & self.room.q.val() & self.written.q.val();
-        self.room.d.next = self.owed.q.val() < 14;
+        self.room.d.next = self.owed.q.val() < 13;
         self.read_address.next = self.next_address.q.val();
         self.granted.next = self.read_valid.val() & self.read_ready.val();
         self.next_done.next = self.done.q.val() + 1;
@@ -76,13 +78,14 @@ impl<const WORD: usize> Logic for Reader<WORD> {
             self.left.d.next = self.remaining.q.val() != 1;
             self.done.d.next = self.next_done.val();
         }
-        if self.granted.val() & !self.take.val() {
+        self.asked.d.next = self.granted.val();
+        if self.asked.q.val() & !self.take.val() {
             self.owed.d.next = self.owed.q.val() + 1;
-        } else if self.take.val() & !self.granted.val() {
+        } else if self.take.val() & !self.asked.q.val() {
             self.owed.d.next = self.owed.q.val() - 1;
         }
 
-        self.busy.next = self.left.q.val() | self.owed.q.val().any();
+        self.busy.next = self.left.q.val() | self.asked.q.val() | self.owed.q.val().any();
 
         if self.start.val() {
             self.next_address.d.next = self.address.val();
@@ -93,6 +96,7 @@ impl<const WORD: usize> Logic for Reader<WORD> {
         }
         if self.reset.val() {
             self.left.d.next = false;
+            self.asked.d.next = false;
             self.owed.d.next = 0.into();
         }
     }
