@@ -176,6 +176,8 @@ pub struct Epilogue<
     pass: Signal<Local, Bit>,
     leave: Signal<Local, Bit>,
     take: Signal<Local, Bit>,
+    /// A word leaves that is accumulated.
+    behind_residual: Signal<Local, Bit>,
 
     /// The residual word that left most recently, and beats until it may be read again.
     settling: Register<Bits<4>>,
@@ -262,6 +264,7 @@ impl<const V: usize, const W: usize, const N: usize, const WORD: usize, const SL
             pass: Default::default(),
             leave: Default::default(),
             take: Default::default(),
+            behind_residual: Default::default(),
             settling: Default::default(),
             settles: Default::default(),
             settling_address: Default::default(),
@@ -359,6 +362,7 @@ impl<const V: usize, const W: usize, const N: usize, const WORD: usize, const SL
         }
 
         // What comes.
+        self.behind_residual.next = self.leave.val() & self.residual.q.val();
         self.in_ready.next = !self.full.q.val() | self.leave.val();
         self.take.next = self.in_valid.val() & self.in_ready.val();
         self.arriving.bus.next = self.in_data.val();
@@ -370,12 +374,11 @@ impl<const V: usize, const W: usize, const N: usize, const WORD: usize, const SL
         if self.take.val() {
             self.full.d.next = true;
             self.address.d.next = self.in_address.val();
-            self.follows.d.next =
-                self.in_residual.val() & (self.in_address.val() == self.settling_address.q.val());
-            if self.leave.val() & self.residual.q.val() {
-                self.follows.d.next =
-                    self.in_residual.val() & (self.in_address.val() == self.address.q.val());
-            }
+            // Gates choose, because synthesis puts a multiplexer before the comparison.
+            self.follows.d.next = self.in_residual.val()
+                & ((self.behind_residual.val() & (self.in_address.val() == self.address.q.val()))
+                    | (!self.behind_residual.val()
+                        & (self.in_address.val() == self.settling_address.q.val())));
             self.plain.d.next = !self.in_gelu.val() & !self.in_weighted.val() & !self.in_residual.val();
             self.gelu.d.next = self.in_gelu.val();
             self.gelu_bits.d.next = self.in_gelu_bits.val();
