@@ -95,10 +95,6 @@ pub struct Control {
     keep: Signal<Local, Bits<32>>,
     /// A register that the host may write is written.
     change: Signal<Local, Bit>,
-    /// Control, status is written, if anything is; known from the beat before, as is whether memory owes answers.
-    to_control: Register<Bit>,
-    to_status: Register<Bit>,
-    owes: Register<Bit>,
     command: Signal<Local, Bit>,
     clear: Signal<Local, Bit>,
     refuse: Signal<Local, Bit>,
@@ -192,9 +188,6 @@ impl Control {
             written: Default::default(),
             keep: Default::default(),
             change: Default::default(),
-            to_control: Default::default(),
-            to_status: Default::default(),
-            owes: Default::default(),
             command: Default::default(),
             clear: Default::default(),
             refuse: Default::default(),
@@ -224,7 +217,7 @@ impl Logic for Control {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, done, error_flag, refused, error_code, error_index, mode, base_low);
-        dff_setup!(self, clock, counter, other, to_control, to_status, owes);
+        dff_setup!(self, clock, counter, other);
         dff_setup!(self, clock, base_high, writable_end, total_end, program_start, cycles_limit);
         self.lite.clock.next = self.clock.val();
         self.lite.reset.next = self.reset.val();
@@ -283,16 +276,16 @@ impl Logic for Control {
         self.timeout.next = self.cycles_limit.q.val();
 
         // Commands and status.
-        self.to_control.d.next = self.lite.write_word.val() == self.at_control.val();
-        self.to_status.d.next = self.lite.write_word.val() == self.at_status.val();
-        self.owes.d.next = self.memory_owes.val();
-        self.command.next = self.lite.write.val() & self.to_control.q.val();
-        self.start.next =
-            self.command.val() & self.written.val().get_bit(0) & !self.running.val() & !self.owes.q.val();
-        self.refuse.next =
-            self.command.val() & self.written.val().get_bit(0) & (self.running.val() | self.owes.q.val());
+        self.command.next = self.lite.write.val() & (self.lite.write_word.val() == self.at_control.val());
+        self.start.next = self.command.val()
+            & self.written.val().get_bit(0)
+            & !self.running.val()
+            & !self.memory_owes.val();
+        self.refuse.next = self.command.val()
+            & self.written.val().get_bit(0)
+            & (self.running.val() | self.memory_owes.val());
         self.stop.next = self.command.val() & self.written.val().get_bit(1) & self.running.val();
-        self.clear.next = self.lite.write.val() & self.to_status.q.val();
+        self.clear.next = self.lite.write.val() & (self.lite.write_word.val() == self.at_status.val());
         if self.start.val() | (self.clear.val() & self.written.val().get_bit(1)) {
             self.done.d.next = false;
         }

@@ -34,22 +34,7 @@ pub struct Requantise {
     taken_bias_shift: Register<Bits<5>>,
     bias_shifter: ShiftLeft<32, 57, 5>,
     shifter: ShiftRightInto<57, SHIFTED, 6>,
-    /// The accumulator in pieces of seventeen bits, for one multiplier block each, and the two bits above; their
-    /// products.
-    low: Signal<Local, Bits<18>>,
-    middle: Signal<Local, Bits<18>>,
-    ones: Signal<Local, S<20>>,
-    twos: Signal<Local, S<20>>,
-    zero: Constant<S<18>>,
-    low_product: Register<S<36>>,
-    middle_product: Register<S<36>>,
-    high_product: Register<S<20>>,
-    middle_extended: Signal<Local, S<57>>,
-    high_extended: Signal<Local, S<57>>,
-    middle_placed: Signal<Local, Bits<57>>,
-    high_placed: Signal<Local, Bits<57>>,
-    lower: Signal<Local, S<57>>,
-    upper: Signal<Local, S<57>>,
+    product: Register<S<54>>,
     biased: Register<S<57>>,
     sum: Register<S<57>>,
     shifted: Register<S<SHIFTED>>,
@@ -60,9 +45,9 @@ pub struct Requantise {
     /// The result is greater than all that it may be, or less.
     above: Register<Bit>,
     below: Register<Bit>,
-    /// s − 1 beside the operands, the products and `sum`.
-    places: [Replica<Bits<6>>; 3],
-    /// `nine_bits` beside the operands, the products, `sum`, `shifted` and `rounded`.
+    /// s − 1 beside the operands, `product` and `sum`.
+    places: [Register<Bits<6>>; 3],
+    /// `nine_bits` beside the operands, `product`, `sum`, `shifted` and `rounded`.
     nine: [Register<Bit>; 5],
     // Bounds of `shifted`: a result is half of it plus one, rounded down.
     plus_one: Signal<Local, S<SHIFTED>>,
@@ -99,20 +84,7 @@ impl Default for Requantise {
             taken_bias_shift: Default::default(),
             bias_shifter: Default::default(),
             shifter: Default::default(),
-            low: Default::default(),
-            middle: Default::default(),
-            ones: Default::default(),
-            twos: Default::default(),
-            zero: Constant::new(S::new(0)),
-            low_product: Default::default(),
-            middle_product: Default::default(),
-            high_product: Default::default(),
-            middle_extended: Default::default(),
-            high_extended: Default::default(),
-            middle_placed: Default::default(),
-            high_placed: Default::default(),
-            lower: Default::default(),
-            upper: Default::default(),
+            product: Default::default(),
             biased: Default::default(),
             sum: Default::default(),
             shifted: Default::default(),
@@ -141,21 +113,7 @@ impl Logic for Requantise {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, taken_acc, taken_multiplier, taken_bias, taken_bias_shift);
-        dff_setup!(
-            self,
-            clock,
-            low_product,
-            middle_product,
-            high_product,
-            biased,
-            sum,
-            shifted,
-            lost,
-            negative,
-            rounded,
-            above,
-            below
-        );
+        dff_setup!(self, clock, product, biased, sum, shifted, lost, negative, rounded, above, below);
         for i in 0..3 {
             self.places[i].clock.next = self.clock.val();
         }
@@ -178,32 +136,13 @@ impl Logic for Requantise {
         self.nine[0].d.next = self.nine_bits.val();
 
         // Beat 2: multiply, shift the bias.
-        self.low.next = bit_cast::<18, 17>(self.taken_acc.q.val().get_bits::<17>(0));
-        self.middle.next = bit_cast::<18, 17>(self.taken_acc.q.val().get_bits::<17>(17));
-        self.ones.next = self.zero.val().into();
-        if self.taken_acc.q.val().get_bit(34) {
-            self.ones.next = self.taken_multiplier.q.val().into();
-        }
-        self.twos.next = self.zero.val().into();
-        if self.taken_acc.q.val().get_bit(35) {
-            self.twos.next = (self.taken_multiplier.q.val() + self.taken_multiplier.q.val()).into();
-        }
-        self.low_product.d.next = (self.low.val().to_signed_bits() * self.taken_multiplier.q.val()).into();
-        self.middle_product.d.next =
-            (self.middle.val().to_signed_bits() * self.taken_multiplier.q.val()).into();
-        self.high_product.d.next = (self.ones.val() - self.twos.val()).into();
+        self.product.d.next = (self.taken_acc.q.val() * self.taken_multiplier.q.val()).into();
         self.bias_shifter.x.next = self.taken_bias.q.val();
         self.bias_shifter.amount.next = self.taken_bias_shift.q.val();
         self.biased.d.next = self.bias_shifter.y.val();
 
         // Beat 3: add.
-        self.middle_extended.next = self.middle_product.q.val().into();
-        self.high_extended.next = self.high_product.q.val().into();
-        self.middle_placed.next = bit_cast::<57, 40>(self.middle_extended.val().get_bits::<40>(0)) << 17;
-        self.high_placed.next = bit_cast::<57, 23>(self.high_extended.val().get_bits::<23>(0)) << 34;
-        self.lower.next = (self.low_product.q.val() + self.middle_placed.val().to_signed_bits()).into();
-        self.upper.next = (self.high_placed.val().to_signed_bits() + self.biased.q.val()).into();
-        self.sum.d.next = (self.lower.val() + self.upper.val()).into();
+        self.sum.d.next = (self.product.q.val() + self.biased.q.val()).into();
 
         // Beat 4: all but the last place.
         self.shifter.x.next = self.sum.q.val();

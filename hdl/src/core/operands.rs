@@ -6,7 +6,7 @@ use super::divide::DivideUp;
 use super::job::{DESCRIPTOR, field, opcode};
 use crate::support::prelude::*;
 
-/// Words and row groups stand two beats after the descriptor. Then products are formed one
+/// Words and row groups stand the beat after the descriptor. Then products are formed one
 /// after another: `form` is 1, 2 and 3, each for one beat and two beats after the one before, else 0.
 /// All outputs hold from the fifth beat after the last on, while the descriptor does.
 #[derive(LogicBlock)]
@@ -73,17 +73,6 @@ pub struct Operands<const L: usize> {
     is_attention: Signal<Local, Bit>,
     is_route: Signal<Local, Bit>,
 
-    /// The operation.
-    unknown_held: Register<Bit>,
-    program_end: Register<Bit>,
-    linear: Register<Bit>,
-    norm: Register<Bit>,
-    attention: Register<Bit>,
-    route: Register<Bit>,
-    experts: Register<Bit>,
-    copy: Register<Bit>,
-    source_is_memory: Register<Bit>,
-    destination_is_memory: Register<Bit>,
     /// Channels, and their words or row groups: K, D or d, and N, Fe or E.
     inner: DivideUp<L>,
     outer: DivideUp<L>,
@@ -131,7 +120,7 @@ impl<const L: usize> Operands<L> {
         with_defaults!(
             clock, descriptor, form, unknown, illegal, is_end, is_norm, is_experts, is_copy, from_memory, to_memory,
             reads, read_start, read_length, read_end, write_end, inner_words, outer_words, data_words, stride,
-            product_0, product_1, product_2, is_linear, is_attention, is_route, unknown_held, program_end, linear, norm, attention, route, experts, copy, source_is_memory, destination_is_memory, inner, outer, span, inner_count, outer_count, span_count, inner_padded, outer_padded, a, b, multiplied, product, formed_0, formed_1, formed_2, inner_left, outer_left, tokens, multiplying, forming, first_byte, length, last_read, last_write, not_legal, not_tokens, not_words;
+            product_0, product_1, product_2, is_linear, is_attention, is_route, inner, outer, span, inner_count, outer_count, span_count, inner_padded, outer_padded, a, b, multiplied, product, formed_0, formed_1, formed_2, inner_left, outer_left, tokens, multiplying, forming, first_byte, length, last_read, last_write, not_legal, not_tokens, not_words;
             opcode: opcode(),
             linear_weights: field("linear", "weights"),
             linear_inputs: field("linear", "inputs"),
@@ -175,20 +164,6 @@ impl<const L: usize> Operands<L> {
 impl<const L: usize> Logic for Operands<L> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clock,
-            unknown_held,
-            program_end,
-            linear,
-            norm,
-            attention,
-            route,
-            experts,
-            copy,
-            source_is_memory,
-            destination_is_memory
-        );
         dff_setup!(self, clock, inner_count, outer_count, span_count, inner_padded, outer_padded, a, b);
         dff_setup!(self, clock, multiplied, formed_0, formed_1, formed_2, multiplying, forming);
         dff_setup!(self, clock, first_byte, length, last_read, last_write, not_legal, not_tokens, not_words);
@@ -220,28 +195,16 @@ impl<const L: usize> Logic for Operands<L> {
         self.copy_words.bus.next = self.descriptor.val();
         self.copy_source_space.bus.next = self.descriptor.val();
         self.copy_destination_space.bus.next = self.descriptor.val();
-
-        // Beat 1: the operation.
-        self.unknown_held.d.next = self.opcode.bits.val() > 6;
-        self.program_end.d.next = self.opcode.bits.val() == 0;
-        self.linear.d.next = self.opcode.bits.val() == 1;
-        self.norm.d.next = self.opcode.bits.val() == 2;
-        self.attention.d.next = self.opcode.bits.val() == 3;
-        self.route.d.next = self.opcode.bits.val() == 4;
-        self.experts.d.next = self.opcode.bits.val() == 5;
-        self.copy.d.next = self.opcode.bits.val() == 6;
-        self.source_is_memory.d.next = self.copy_source_space.bits.val() == 0;
-        self.destination_is_memory.d.next = self.copy_destination_space.bits.val() == 0;
-        self.unknown.next = self.unknown_held.q.val();
-        self.is_end.next = self.program_end.q.val();
-        self.is_linear.next = self.linear.q.val();
-        self.is_norm.next = self.norm.q.val();
-        self.is_attention.next = self.attention.q.val();
-        self.is_route.next = self.route.q.val();
-        self.is_experts.next = self.experts.q.val();
-        self.is_copy.next = self.copy.q.val();
-        self.from_memory.next = self.is_copy.val() & self.source_is_memory.q.val();
-        self.to_memory.next = self.is_copy.val() & self.destination_is_memory.q.val();
+        self.unknown.next = self.opcode.bits.val() > 6;
+        self.is_end.next = self.opcode.bits.val() == 0;
+        self.is_linear.next = self.opcode.bits.val() == 1;
+        self.is_norm.next = self.opcode.bits.val() == 2;
+        self.is_attention.next = self.opcode.bits.val() == 3;
+        self.is_route.next = self.opcode.bits.val() == 4;
+        self.is_experts.next = self.opcode.bits.val() == 5;
+        self.is_copy.next = self.opcode.bits.val() == 6;
+        self.from_memory.next = self.is_copy.val() & (self.copy_source_space.bits.val() == 0);
+        self.to_memory.next = self.is_copy.val() & (self.copy_destination_space.bits.val() == 0);
 
         // Words and row groups, products.
         self.inner.x.next = self.linear_inputs.bits.val();

@@ -28,7 +28,6 @@ pub struct Route<const V: usize, const WORD: usize, const EXPERTS: usize> {
     pub read_valid: Signal<Out, Bit>,
     pub read_ready: Signal<In, Bit>,
     pub read_address: Signal<Out, Bits<20>>,
-    pub read_comes: Signal<In, Bit>,
     pub read_data: Signal<In, Bits<WORD>>,
 
     /// A bit for each expert that has tokens to come.
@@ -61,7 +60,7 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Route<V, WORD, EXP
     pub fn new(nodes: usize) -> Self {
         with_defaults!(
             clock, reset, start, job, busy, pending, overflow, limited, available, close, read_valid, read_ready,
-            read_address, read_comes, read_data, waiting, expert_valid, expert_ready, expert_last, expert_none, rewind,
+            read_address, read_data, waiting, expert_valid, expert_ready, expert_last, expert_none, rewind,
             visit_valid, visit_ready, visit_token, visit_score, visit_last, work, begins, reader;
             logits: field("route", "logits"),
             first_token: field("route", "first_token"),
@@ -97,7 +96,6 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Route<V,
         self.read_valid.next = self.reader.read_valid.val();
         self.reader.read_ready.next = self.read_ready.val();
         self.read_address.next = self.reader.read_address.val();
-        self.reader.read_comes.next = self.read_comes.val();
         self.reader.read_data.next = self.read_data.val();
 
         self.router.experts.next = self.experts.bits.val().get_bits::<7>(0);

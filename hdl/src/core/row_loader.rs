@@ -78,9 +78,7 @@ pub struct RowLoader<
     room: Signal<Local, Bit>,
     take: Signal<Local, Bit>,
     next_word: Signal<Local, Bits<16>>,
-    after_next_word: Signal<Local, Bits<16>>,
-    row_word_taken: Signal<Local, Bit>,
-    last_word: Register<Bit>,
+    last_word: Signal<Local, Bit>,
     record_byte: Signal<Local, Bits<16>>,
     record_complete: Signal<Local, Bit>,
     group_ends: Signal<Local, Bit>,
@@ -109,7 +107,7 @@ impl<
             row_lane, row_address, row_data, records, record_lane, lanes_write, lanes_bank, norm_write,
             norm_address, data_valid, data_ready, full_0, full_1, norm_full, use_0, use_1, use_norm, active, kind,
             row_words, count, in_records, bank, lane, word, entry, bank_full, parameters_full, bytes, operands,
-            widen, rows, parameters, room, take, next_word, after_next_word, row_word_taken, last_word, record_byte, record_complete, group_ends,
+            widen, rows, parameters, room, take, next_word, last_word, record_byte, record_complete, group_ends,
             last;
             last_lane: Constant::new((V as u64 - 1).into()),
             last_part: Constant::new(((RECORDS / ENTRY) as u64 - 1).into()),
@@ -132,9 +130,7 @@ impl<
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self, clock, active, kind, row_words, count, in_records, bank, lane, word, last_word, entry
-        );
+        dff_setup!(self, clock, active, kind, row_words, count, in_records, bank, lane, word, entry);
         dff_setup!(self, clock, parameters_full);
         for i in 0..2 {
             self.bank_full[i].clock.next = self.clock.val();
@@ -173,15 +169,7 @@ impl<
             self.row_address.next = bit_cast::<R, 16>(self.word.q.val()) | self.bank_1.val();
         }
         self.next_word.next = self.word.q.val() + 1;
-        self.after_next_word.next = self.word.q.val() + 2;
-        // Gates choose, because synthesis puts a multiplexer before the comparison.
-        self.row_word_taken.next = self.take.val() & self.rows.val() & !self.in_records.q.val();
-        self.last_word.d.next = (!self.row_word_taken.val()
-            & (self.next_word.val() == self.row_words.q.val()))
-            | (self.row_word_taken.val()
-                & !self.last_word.q.val()
-                & (self.after_next_word.val() == self.row_words.q.val()))
-            | (self.row_word_taken.val() & self.last_word.q.val() & (self.row_words.q.val() == 1));
+        self.last_word.next = self.next_word.val() == self.row_words.q.val();
 
         // Records: eight entries for P lanes, or for the channels of a word.
         self.widen.take.next = self.take.val();
@@ -203,7 +191,7 @@ impl<
         if self.take.val() {
             if self.rows.val() & !self.in_records.q.val() {
                 self.word.d.next = self.next_word.val();
-                if self.last_word.q.val() {
+                if self.last_word.val() {
                     self.word.d.next = 0.into();
                     self.lane.d.next = self.lane.q.val() + 1;
                     self.in_records.d.next = self.lane.q.val() == self.last_lane.val();
@@ -254,7 +242,6 @@ impl<
             self.count.d.next = self.load.val().get_bits::<20>(18);
             self.lane.d.next = 0.into();
             self.word.d.next = 0.into();
-            self.last_word.d.next = self.load.val().get_bits::<16>(2) == 1;
             self.entry.d.next = 0.into();
             self.in_records.d.next = false;
         }
