@@ -95,16 +95,11 @@ pub struct Control {
     keep: Signal<Local, Bits<32>>,
     /// A register that the host may write is written.
     change: Signal<Local, Bit>,
-    /// Control, status is written, if anything is; known from the beat before, as is whether memory owes answers.
-    to_control: Register<Bit>,
-    to_status: Register<Bit>,
-    owes: Register<Bit>,
     command: Signal<Local, Bit>,
     clear: Signal<Local, Bit>,
     refuse: Signal<Local, Bit>,
-    /// The value at the word that is read: if it is a counter, a constant, another; else zero.
+    /// The value at the word that is read, if it is a counter; if it is not.
     counter: Register<Bits<32>>,
-    fixed: Register<Bits<32>>,
     other: Register<Bits<32>>,
     constant: [Constant<Bits<32>>; CONSTANTS],
     at_constant: [Constant<Bits<10>>; CONSTANTS],
@@ -193,14 +188,10 @@ impl Control {
             written: Default::default(),
             keep: Default::default(),
             change: Default::default(),
-            to_control: Default::default(),
-            to_status: Default::default(),
-            owes: Default::default(),
             command: Default::default(),
             clear: Default::default(),
             refuse: Default::default(),
             counter: Default::default(),
-            fixed: Default::default(),
             other: Default::default(),
             constant: from_fn(|i| Constant::new(u64::from(constants[i].1).into())),
             at_constant: from_fn(|i| at(constants[i].0)),
@@ -226,7 +217,7 @@ impl Logic for Control {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, done, error_flag, refused, error_code, error_index, mode, base_low);
-        dff_setup!(self, clock, counter, fixed, other, to_control, to_status, owes);
+        dff_setup!(self, clock, counter, other);
         dff_setup!(self, clock, base_high, writable_end, total_end, program_start, cycles_limit);
         self.lite.clock.next = self.clock.val();
         self.lite.reset.next = self.reset.val();
@@ -285,16 +276,16 @@ impl Logic for Control {
         self.timeout.next = self.cycles_limit.q.val();
 
         // Commands and status.
-        self.to_control.d.next = self.lite.write_word.val() == self.at_control.val();
-        self.to_status.d.next = self.lite.write_word.val() == self.at_status.val();
-        self.owes.d.next = self.memory_owes.val();
-        self.command.next = self.lite.write.val() & self.to_control.q.val();
-        self.start.next =
-            self.command.val() & self.written.val().get_bit(0) & !self.running.val() & !self.owes.q.val();
-        self.refuse.next =
-            self.command.val() & self.written.val().get_bit(0) & (self.running.val() | self.owes.q.val());
+        self.command.next = self.lite.write.val() & (self.lite.write_word.val() == self.at_control.val());
+        self.start.next = self.command.val()
+            & self.written.val().get_bit(0)
+            & !self.running.val()
+            & !self.memory_owes.val();
+        self.refuse.next = self.command.val()
+            & self.written.val().get_bit(0)
+            & (self.running.val() | self.memory_owes.val());
         self.stop.next = self.command.val() & self.written.val().get_bit(1) & self.running.val();
-        self.clear.next = self.lite.write.val() & self.to_status.q.val();
+        self.clear.next = self.lite.write.val() & (self.lite.write_word.val() == self.at_status.val());
         if self.start.val() | (self.clear.val() & self.written.val().get_bit(1)) {
             self.done.d.next = false;
         }
@@ -336,14 +327,13 @@ impl Logic for Control {
         // Reads.
         self.counters.read_word.next = self.lite.read_word.val();
         self.counter.d.next = self.counters.value.val();
-        self.lite.read_data.next = self.counter.q.val() | self.fixed.q.val() | self.other.q.val();
-        self.fixed.d.next = 0.into();
+        self.lite.read_data.next = self.counter.q.val() | self.other.q.val();
+        self.other.d.next = 0.into();
         for i in 0..CONSTANTS {
             if self.lite.read_word.val() == self.at_constant[i].val() {
-                self.fixed.d.next = self.constant[i].val();
+                self.other.d.next = self.constant[i].val();
             }
         }
-        self.other.d.next = 0.into();
         if self.lite.read_word.val() == self.at_status.val() {
             self.other.d.next = bit_cast::<32, 4>(self.status.bus.val());
         }

@@ -1,6 +1,6 @@
 //! The drain: results of the lanes as whole words.
 //!
-//! *Across* the lanes: the P = V results of one dot product each are one word.
+//! *Across* the lanes: the P results of one dot product each are P/V words.
 //! *Along* time: each lane collects up to V results, one after another, into a
 //! word of its own; then there are P words. No memory behind the drain needs
 //! to write part of a word.
@@ -8,14 +8,13 @@
 //! Results come with a command (the tag of their beat, see [`Command`]) and are
 //! never refused: whoever issues beats keeps at most [`DEPTH`] results on their
 //! way, counted from their beat to `taken`. Each lane's word is collected in
-//! one register while the words before leave from another, lane after lane.
+//! one register while the words before leave from another.
 //!
 //! Words leave ready/valid with their address: one a beat, and two beats between
 //! sets along time, one between sets across the lanes. A word leaves five beats
 //! after its last result came, six along time, at the earliest. Neither the choice to take a
 //! result nor `word_ready` reaches the registers of all lanes in its own beat:
-//! results stand in a register on their way there, each lane has the decisions that move its words in
-//! registers of its own, and the last stage is a [`Skid`].
+//! results stand in a register on their way there, and the last stage is a [`Skid`].
 
 use crate::support::prelude::*;
 
@@ -29,7 +28,7 @@ pub struct Command {
     pub address: u32,
     /// Bits 20…31: from one word's address to the next.
     pub stride: u32,
-    /// Bits 32…37: words that leave; one, across the lanes.
+    /// Bits 32…37: words that leave.
     pub words: u32,
     /// Bits 38…44: place of the results in the lanes' words, along time.
     pub element: u32,
@@ -112,26 +111,19 @@ pub struct Drain<const P: usize, const V: usize, const WORD: usize, const RESULT
     command_queue: Fifo<71, 4>,
     lanes: Split<Bits<16>, P, RESULTS>,
     gather: [Gather<V, WORD, 7>; P],
-    /// Words that leave, a lane's each; across the lanes in that of lane 0.
-    held: [Register<Bits<WORD>>; P],
-    holding: Concat<Bits<WORD>, P, WORDS>,
-    out: Choice<P, WORD, WORDS>,
-    /// The lane whose word leaves.
-    leaves: [Replica<Bit>; P],
-    leaving_lane: Concat<Bit, P, P>,
-    leaves_on: Signal<Local, Bit>,
-    /// The results taken a beat ago: they are collected, completing the words, or are held as a word.
+    gathered: Concat<Bits<WORD>, P, WORDS>,
+    out: ShiftOut<WORD, WORDS>,
+    /// The results taken a beat ago: they are collected at place `element`, completing the words, or move to `out`.
     taken_results: Register<Bits<RESULTS>>,
+    collects: Register<Bit>,
+    element: Register<Bits<7>>,
     completes: Register<Bit>,
-    holds_across: Register<Bit>,
-    /// The gathered words become those that leave.
-    moves: [Replica<Bit>; P],
-    /// Words are on their way to where they leave from.
+    /// The gathered words move to `out` in this beat.
+    moves_gathered: Register<Bit>,
+    /// Words are on their way to `out`; they move there.
     loading: Register<Bit>,
+    loads: Register<Bit>,
     remaining: Register<Bits<6>>,
-    /// There are some; it is one.
-    left: Register<Bit>,
-    last: Register<Bit>,
     address: Register<Bits<20>>,
     modes: Register<Bits<23>>,
     stride: Register<Bits<20>>,
@@ -142,9 +134,7 @@ pub struct Drain<const P: usize, const V: usize, const WORD: usize, const RESULT
     take: Signal<Local, Bit>,
     along: Signal<Local, Bit>,
     emit: Signal<Local, Bit>,
-    words: Signal<Local, Bits<6>>,
     one: Constant<Bits<6>>,
-    two: Constant<Bits<6>>,
 }
 
 impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, const WORDS: usize> Default
@@ -152,7 +142,6 @@ impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, co
 {
     fn default() -> Self {
         assert_eq!([16 * V, 16 * P, 16 * V * P], [WORD, RESULTS, WORDS], "widths of {P} lanes");
-        assert_eq!(P, V, "results of a dot product in each lane are a word");
         Self {
             clock: Default::default(),
             reset: Default::default(),
@@ -170,20 +159,16 @@ impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, co
             command_queue: Default::default(),
             lanes: Default::default(),
             gather: from_fn(|_| Default::default()),
-            held: from_fn(|_| Default::default()),
-            holding: Default::default(),
+            gathered: Default::default(),
             out: Default::default(),
-            leaves: from_fn(|_| Default::default()),
-            leaving_lane: Default::default(),
-            leaves_on: Default::default(),
             taken_results: Default::default(),
+            collects: Default::default(),
+            element: Default::default(),
             completes: Default::default(),
-            holds_across: Default::default(),
-            moves: from_fn(|_| Default::default()),
+            moves_gathered: Default::default(),
             loading: Default::default(),
+            loads: Default::default(),
             remaining: Default::default(),
-            left: Default::default(),
-            last: Default::default(),
             address: Default::default(),
             modes: Default::default(),
             stride: Default::default(),
@@ -193,9 +178,7 @@ impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, co
             take: Default::default(),
             along: Default::default(),
             emit: Default::default(),
-            words: Default::default(),
             one: Constant::new(1_u64.into()),
-            two: Constant::new(2_u64.into()),
         }
     }
 }
@@ -205,8 +188,8 @@ impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, co
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, remaining, left, last, address, modes, stride);
-        dff_setup!(self, clock, taken_results, completes, holds_across, loading);
+        dff_setup!(self, clock, remaining, address, modes, stride);
+        dff_setup!(self, clock, taken_results, collects, element, completes, moves_gathered, loading, loads);
         self.results_queue.clock.next = self.clock.val();
         self.results_queue.reset.next = self.reset.val();
         self.results_queue.write.next = self.result_valid.val();
@@ -215,13 +198,14 @@ impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, co
         self.command_queue.reset.next = self.reset.val();
         self.command_queue.write.next = self.result_valid.val();
         self.command_queue.write_data.next = self.command.val();
+        self.out.clock.next = self.clock.val();
 
         // A result that sends words away waits until the words before have left.
         self.along.next = self.command_queue.read_data.val().get_bit(45);
         self.emit.next = self.command_queue.read_data.val().get_bit(46);
-        self.words.next = self.command_queue.read_data.val().get_bits::<6>(32);
-        self.room.next =
-            !self.loading.q.val() & (!self.left.q.val() | (self.last.q.val() & self.leaving.in_ready.val()));
+        self.room.next = !self.loading.q.val()
+            & (!self.remaining.q.val().any()
+                | ((self.remaining.q.val() == self.one.val()) & self.leaving.in_ready.val()));
         self.take.next = self.command_queue.read_valid.val() & (self.room.val() | !self.emit.val());
         self.results_queue.read_ready.next = self.take.val();
         self.command_queue.read_ready.next = self.take.val();
@@ -229,62 +213,39 @@ impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, co
 
         // Collect along time.
         self.taken_results.d.next = self.results_queue.read_data.val();
+        self.collects.d.next = self.take.val() & self.along.val();
+        self.element.d.next = self.command_queue.read_data.val().get_bits::<7>(38);
         self.lanes.bus.next = self.taken_results.q.val();
         for i in 0..P {
             self.gather[i].clock.next = self.clock.val();
-            self.gather[i].take.next = self.take.val() & self.along.val();
-            self.gather[i].element.next = self.command_queue.read_data.val().get_bits::<7>(38);
+            self.gather[i].take.next = self.collects.q.val();
+            self.gather[i].element.next = self.element.q.val();
             self.gather[i].value.next = self.lanes.lane[i].val();
+            self.gathered.lane[i].next = self.gather[i].word.val();
         }
         self.completes.d.next = self.take.val() & self.along.val() & self.emit.val();
+        self.moves_gathered.d.next = self.completes.q.val();
 
-        // The words that leave.
+        // Words leave.
         self.loading.d.next = (self.take.val() & self.emit.val()) | self.completes.q.val();
-        self.holds_across.d.next = self.take.val() & !self.along.val();
-        self.leaves_on.next = self.left.q.val() & !self.loading.q.val() & self.leaving.in_ready.val();
-        for i in 0..P {
-            self.moves[i].clock.next = self.clock.val();
-            self.moves[i].d.next = self.completes.q.val();
-            self.held[i].clock.next = self.clock.val();
-            self.held[i].d.next = self.held[i].q.val();
-            if self.moves[i].q.val() {
-                self.held[i].d.next = self.gather[i].word.val();
-            }
-            self.holding.lane[i].next = self.held[i].q.val();
-            self.leaves[i].clock.next = self.clock.val();
-            self.leaves[i].d.next = self.leaves[i].q.val();
-            self.leaving_lane.lane[i].next = self.leaves[i].q.val();
+        self.loads.d.next = (self.take.val() & !self.along.val()) | self.completes.q.val();
+        self.out.shift.next = self.leaving.in_ready.val();
+        self.out.load.next = self.loads.q.val();
+        self.out.words.next = bit_cast::<WORDS, RESULTS>(self.taken_results.q.val());
+        if self.moves_gathered.q.val() {
+            self.out.words.next = self.gathered.bus.val();
         }
-        if self.holds_across.q.val() {
-            self.held[0].d.next = bit_cast::<WORD, RESULTS>(self.taken_results.q.val());
-        }
-        if self.leaves_on.val() {
-            self.leaves[0].d.next = false;
-            for i in 1..P {
-                self.leaves[i].d.next = self.leaves[i - 1].q.val();
-            }
-        }
-        if self.take.val() & self.emit.val() {
-            self.leaves[0].d.next = true;
-            for i in 1..P {
-                self.leaves[i].d.next = false;
-            }
-        }
-        self.out.words.next = self.holding.bus.val();
-        self.out.chosen.next = self.leaving_lane.bus.val();
         self.leaving.clock.next = self.clock.val();
         self.leaving.reset.next = self.reset.val();
-        self.leaving.in_valid.next = self.left.q.val() & !self.loading.q.val();
+        self.leaving.in_valid.next = self.remaining.q.val().any() & !self.loading.q.val();
         self.leaving.in_data.next = self.out.word.val();
         self.leaving_tag.clock.next = self.clock.val();
         self.leaving_tag.reset.next = self.reset.val();
         self.leaving_tag.in_valid.next = self.leaving.in_valid.val();
         self.leaving_tag.in_data.next =
             (bit_cast::<43, 20>(self.address.q.val()) << 23) | bit_cast::<43, 23>(self.modes.q.val());
-        if self.leaves_on.val() {
+        if self.leaving.in_valid.val() & self.leaving.in_ready.val() {
             self.remaining.d.next = self.remaining.q.val() - 1;
-            self.left.d.next = !self.last.q.val();
-            self.last.d.next = self.remaining.q.val() == self.two.val();
             self.address.d.next = self.address.q.val() + self.stride.q.val();
         }
         self.leaving.out_ready.next = self.word_ready.val();
@@ -294,20 +255,21 @@ impl<const P: usize, const V: usize, const WORD: usize, const RESULTS: usize, co
         self.word_modes.next = self.leaving_tag.out_data.val().get_bits::<23>(0);
         self.word_data.next = self.leaving.out_data.val();
         if self.take.val() & self.emit.val() {
-            self.remaining.d.next = self.words.val();
-            self.left.d.next = self.words.val().any();
-            self.last.d.next = self.words.val() == self.one.val();
+            self.remaining.d.next = self.command_queue.read_data.val().get_bits::<6>(32);
             self.address.d.next = self.command_queue.read_data.val().get_bits::<20>(0);
             self.modes.d.next = self.command_queue.read_data.val().get_bits::<23>(48);
             self.stride.d.next = bit_cast::<20, 12>(self.command_queue.read_data.val().get_bits::<12>(20));
         }
         self.busy.next =
-            self.command_queue.read_valid.val() | self.left.q.val() | self.leaving.out_valid.val();
+            self.command_queue.read_valid.val() | self.remaining.q.val().any() | self.leaving.out_valid.val();
 
         if self.reset.val() {
+            self.collects.d.next = false;
             self.loading.d.next = false;
+            self.loads.d.next = false;
             self.completes.d.next = false;
-            self.left.d.next = false;
+            self.moves_gathered.d.next = false;
+            self.remaining.d.next = 0.into();
         }
     }
 }

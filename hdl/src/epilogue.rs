@@ -135,9 +135,7 @@ pub struct Epilogue<
     pub in_residual: Signal<In, Bit>,
     pub in_data: Signal<In, Bits<WORD>>,
 
-    /// `scratchpad_holds`, `residual_holds` are equal to the writes, for whoever must wait.
     pub scratchpad_write: Signal<Out, Bit>,
-    pub scratchpad_holds: Signal<Out, Bit>,
     pub scratchpad_address: Signal<Out, Bits<A>>,
     pub scratchpad_data: Signal<Out, Bits<WORD>>,
 
@@ -146,7 +144,6 @@ pub struct Epilogue<
     /// [`RESIDUAL_LATENCY`] beats after `residual_read`.
     pub residual_read_data: Signal<In, Bits<WORD>>,
     pub residual_write: Signal<Out, Bit>,
-    pub residual_holds: Signal<Out, Bit>,
     pub residual_write_address: Signal<Out, Bits<A>>,
     pub residual_write_data: Signal<Out, Bits<WORD>>,
 
@@ -165,25 +162,21 @@ pub struct Epilogue<
     arriving: Split<Bits<SLICE>, N, WORD>,
     /// Number of the present slice.
     slice: Register<Bits<8>>,
-    before_last_slice: Constant<Bits<8>>,
-    last: Register<Bit>,
-    /// The word needs no slices.
-    plain: Register<Bit>,
+    last_slice: Constant<Bits<8>>,
+    plain: Signal<Local, Bit>,
     hazard: Signal<Local, Bit>,
     /// A slice leaves.
     issue: Signal<Local, Bit>,
     /// The whole word leaves, past the slices.
     pass: Signal<Local, Bit>,
+    last: Signal<Local, Bit>,
     leave: Signal<Local, Bit>,
     take: Signal<Local, Bit>,
-    /// A word leaves that is accumulated.
-    behind_residual: Signal<Local, Bit>,
 
     /// The residual word that left most recently, and beats until it may be read again.
     settling: Register<Bits<4>>,
-    settles: Register<Bit>,
     settling_address: Register<Bits<A>>,
-    /// The word that leaves has that address, in the residual memory.
+    /// The word that leaves has that address.
     follows: Register<Bit>,
     settling_beats: Constant<Bits<4>>,
 
@@ -208,10 +201,8 @@ pub struct Epilogue<
     gathered: [Register<Bits<SLICE>>; N],
     out: Concat<Bits<SLICE>, N, WORD>,
     out_address: Register<Bits<A>>,
-    out_scratchpad: Replica<Bit>,
-    out_residual: Replica<Bit>,
-    holds_scratchpad: Replica<Bit>,
-    holds_residual: Replica<Bit>,
+    out_scratchpad: Register<Bit>,
+    out_residual: Register<Bit>,
     unweighted: Constant<S<18>>,
 }
 
@@ -235,14 +226,12 @@ impl<const V: usize, const W: usize, const N: usize, const WORD: usize, const SL
             in_residual: Default::default(),
             in_data: Default::default(),
             scratchpad_write: Default::default(),
-            scratchpad_holds: Default::default(),
             scratchpad_address: Default::default(),
             scratchpad_data: Default::default(),
             residual_read: Default::default(),
             residual_read_address: Default::default(),
             residual_read_data: Default::default(),
             residual_write: Default::default(),
-            residual_holds: Default::default(),
             residual_write_address: Default::default(),
             residual_write_data: Default::default(),
             idle: Default::default(),
@@ -256,17 +245,15 @@ impl<const V: usize, const W: usize, const N: usize, const WORD: usize, const SL
             word: from_fn(|_| Default::default()),
             arriving: Default::default(),
             slice: Default::default(),
-            before_last_slice: Constant::new((N as u64 - 2).into()),
-            last: Default::default(),
+            last_slice: Constant::new((N as u64 - 1).into()),
             plain: Default::default(),
             hazard: Default::default(),
             issue: Default::default(),
             pass: Default::default(),
+            last: Default::default(),
             leave: Default::default(),
             take: Default::default(),
-            behind_residual: Default::default(),
             settling: Default::default(),
-            settles: Default::default(),
             settling_address: Default::default(),
             follows: Default::default(),
             settling_beats: Constant::new((SETTLING as u64).into()),
@@ -288,8 +275,6 @@ impl<const V: usize, const W: usize, const N: usize, const WORD: usize, const SL
             out_address: Default::default(),
             out_scratchpad: Default::default(),
             out_residual: Default::default(),
-            holds_scratchpad: Default::default(),
-            holds_residual: Default::default(),
             unweighted: Constant::new(S::new(1 << 16)),
         }
     }
@@ -311,17 +296,12 @@ impl<const V: usize, const W: usize, const N: usize, const WORD: usize, const SL
             weight,
             residual,
             slice,
-            last,
-            plain,
             settling,
-            settles,
             settling_address,
             follows,
             out_address,
             out_scratchpad,
-            out_residual,
-            holds_scratchpad,
-            holds_residual
+            out_residual
         );
         self.read.clock.next = self.clock.val();
         self.read.reset.next = self.reset.val();
@@ -342,44 +322,41 @@ impl<const V: usize, const W: usize, const N: usize, const WORD: usize, const SL
 
         // What leaves: a slice, or a whole word that needs no slices. That one waits until the
         // slices before it have been gathered, where it goes, too.
-        self.hazard.next = self.settles.q.val() & self.follows.q.val();
-        self.issue.next = self.full.q.val() & !self.plain.q.val() & !self.hazard.val();
-        self.pass.next = self.full.q.val() & self.plain.q.val() & !self.complete.any.val();
-        self.leave.next = self.pass.val() | (self.issue.val() & self.last.q.val());
+        self.last.next = self.slice.q.val() == self.last_slice.val();
+        self.plain.next = !self.gelu.q.val() & !self.weighted.q.val() & !self.residual.q.val();
+        self.hazard.next = self.residual.q.val() & self.settling.q.val().any() & self.follows.q.val();
+        self.issue.next = self.full.q.val() & !self.plain.val() & !self.hazard.val();
+        self.pass.next = self.full.q.val() & self.plain.val() & !self.complete.any.val();
+        self.leave.next = self.pass.val() | (self.issue.val() & self.last.val());
         if self.settling.q.val().any() {
             self.settling.d.next = self.settling.q.val() - 1;
         }
         if self.issue.val() {
             self.slice.d.next = self.slice.q.val() + 1;
-            self.last.d.next = self.slice.q.val() == self.before_last_slice.val();
             for i in 1..N {
                 self.word[i - 1].d.next = self.word[i].q.val();
             }
-            if self.last.q.val() & self.residual.q.val() {
+            if self.last.val() & self.residual.q.val() {
                 self.settling.d.next = self.settling_beats.val();
                 self.settling_address.d.next = self.address.q.val();
             }
         }
 
         // What comes.
-        self.behind_residual.next = self.leave.val() & self.residual.q.val();
         self.in_ready.next = !self.full.q.val() | self.leave.val();
         self.take.next = self.in_valid.val() & self.in_ready.val();
         self.arriving.bus.next = self.in_data.val();
         if self.leave.val() {
             self.full.d.next = false;
             self.slice.d.next = 0.into();
-            self.last.d.next = false;
         }
         if self.take.val() {
             self.full.d.next = true;
             self.address.d.next = self.in_address.val();
-            // Gates choose, because synthesis puts a multiplexer before the comparison.
-            self.follows.d.next = self.in_residual.val()
-                & ((self.behind_residual.val() & (self.in_address.val() == self.address.q.val()))
-                    | (!self.behind_residual.val()
-                        & (self.in_address.val() == self.settling_address.q.val())));
-            self.plain.d.next = !self.in_gelu.val() & !self.in_weighted.val() & !self.in_residual.val();
+            self.follows.d.next = self.in_address.val() == self.settling_address.q.val();
+            if self.leave.val() & self.residual.q.val() {
+                self.follows.d.next = self.in_address.val() == self.address.q.val();
+            }
             self.gelu.d.next = self.in_gelu.val();
             self.gelu_bits.d.next = self.in_gelu_bits.val();
             self.weighted.d.next = self.in_weighted.val();
@@ -400,7 +377,7 @@ impl<const V: usize, const W: usize, const N: usize, const WORD: usize, const SL
         self.slice_weight.d.next = self.weight.q.val();
         self.adds.d.next = self.residual.q.val();
         self.to_residual.d.next = self.residual.q.val();
-        self.complete.d.next = self.issue.val() & self.last.q.val();
+        self.complete.d.next = self.issue.val() & self.last.val();
 
         // The residual word, slice by slice.
         self.residual_read.next = self.read.q.val();
@@ -446,30 +423,23 @@ impl<const V: usize, const W: usize, const N: usize, const WORD: usize, const SL
             self.out.lane[i].next = self.gathered[i].q.val();
         }
         self.scratchpad_write.next = self.out_scratchpad.q.val();
-        self.scratchpad_holds.next = self.holds_scratchpad.q.val();
         self.scratchpad_address.next = self.out_address.q.val();
         self.scratchpad_data.next = self.out.bus.val();
         self.residual_write.next = self.out_residual.q.val();
-        self.residual_holds.next = self.holds_residual.q.val();
         self.residual_write_address.next = self.out_address.q.val();
         self.residual_write_data.next = self.out.bus.val();
 
         self.idle.next = !self.full.q.val()
             & !self.complete.any.val()
-            & !self.holds_scratchpad.q.val()
-            & !self.holds_residual.q.val();
-
-        self.settles.d.next = self.settling.d.val().any();
+            & !self.out_scratchpad.q.val()
+            & !self.out_residual.q.val();
 
         if self.reset.val() {
             self.full.d.next = false;
             self.slice.d.next = 0.into();
-            self.last.d.next = false;
             self.settling.d.next = 0.into();
             self.out_scratchpad.d.next = false;
             self.out_residual.d.next = false;
         }
-        self.holds_scratchpad.d.next = self.out_scratchpad.d.val();
-        self.holds_residual.d.next = self.out_residual.d.val();
     }
 }

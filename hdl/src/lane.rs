@@ -10,14 +10,13 @@
 //!
 //! | beats | what |
 //! |---:|---|
-//! | 4 | address of the row word |
-//! | 5 | row word |
-//! | 6 | row word and broadcast word meet, both in registers |
-//! | 7 | products |
-//! | 8 | sums of four |
-//! | 9 | sum of the products: `accumulate`, `first` belong here |
-//! | 10 | accumulator; scales are chosen here if it is complete |
-//! | 16 | `result` |
+//! | 3 | address of the row word |
+//! | 4 | row word |
+//! | 5 | row word and broadcast word meet, both in registers |
+//! | 6 | products |
+//! | 7 | sum of the products: `accumulate`, `first` belong here |
+//! | 8 | accumulator; scales are chosen here if it is complete |
+//! | 13 | `result` |
 //!
 //! Throughput one word a beat.
 

@@ -31,7 +31,7 @@ pub const PARAMETERS_READ: usize = ACCUMULATED;
 /// Beats from a beat to the read of its row word: as many before the broadcast word as the read takes.
 pub const ROWS_READ: usize = scratchpad::LATENCY - 1;
 /// Beats from a beat to the sum of its products: lanes put the broadcast word into a register, multiply, sum up.
-const SUMMED: usize = scratchpad::LATENCY + 1 + DOT_LATENCY;
+const SUMMED: usize = scratchpad::LATENCY + 3;
 /// Beats from a beat to the accumulator that holds it.
 const ACCUMULATED: usize = SUMMED + 1;
 /// The same, to the lanes' doors, where a register waits.
@@ -60,9 +60,8 @@ pub struct LaneArray<
     pub row_lane: Signal<In, Bits<L>>,
     pub row_address: Signal<In, Bits<A>>,
     pub row_data: Signal<In, Bits<ROW>>,
-    /// A word of probabilities in every lane at once; `probability_holds` is equal to `probability_write`.
+    /// A word of probabilities in every lane at once.
     pub probability_write: Signal<In, Bit>,
-    pub probability_holds: Signal<In, Bit>,
     pub probability_address: Signal<In, Bits<A>>,
     pub probability_data: Signal<In, Bits<ROWS>>,
 
@@ -150,7 +149,6 @@ impl<
             row_address: Default::default(),
             row_data: Default::default(),
             probability_write: Default::default(),
-            probability_holds: Default::default(),
             probability_address: Default::default(),
             probability_data: Default::default(),
             parameter_write: Default::default(),
@@ -241,7 +239,7 @@ impl<
         self.tag.clock.next = self.clock.val();
         self.tag.d.next = self.beat_tag.val();
 
-        self.row_ready.next = !self.probability_holds.val();
+        self.row_ready.next = !self.probability_write.val();
         self.probabilities.bus.next = self.probability_data.val();
         self.records_held.d.next = self.parameter_records.val();
         self.parameter_bank_held.d.next = self.parameter_bank.val();

@@ -18,19 +18,19 @@
 //! ring only if the result queue has room for it and for all on their way.
 //!
 //! From the last word of a token to its first result: [`LATENCY`] beats.
-//! Throughput one word a beat, without a gap between tokens, if `words` is from 2
-//! to 2^A − 16; from 1 to 2^A words are legal. Sixteen tokens may be on their way.
+//! Throughput one word a beat, without a gap between tokens, if `words` is at
+//! most 2^A − 15; up to 2^A words are legal.
 
 use crate::reciprocal::InverseRoot;
 use crate::requantise::Requantise;
 use crate::support::prelude::*;
 
 /// Beats from the last word of a token to its first result: sums, spread, inverse root, queue, normalisation, queue.
-pub const LATENCY: usize = 1 + MOMENTS_LATENCY + SPREAD + crate::reciprocal::LATENCY + 2 + RESULT + 2;
+pub const LATENCY: usize = 3 + SPREAD + crate::reciprocal::LATENCY + 2 + RESULT + 2;
 /// Beats from the sums of a token to its spread: products, their sums, difference, spread.
 const SPREAD: usize = 4;
 /// Beats from a word's leaving of the ring to the reading of its parameters.
-const PARAMETERS: usize = 7;
+const PARAMETERS: usize = 6;
 /// Beats from there to its result.
 const REQUANTISED: usize = 1 + Requantise::LATENCY;
 /// Beats from a word's leaving of the ring to its result.
@@ -69,26 +69,24 @@ pub struct LayerNorm<const V: usize, const WORD: usize, const L: usize, const A:
     positive_channels: Signal<Local, Bits<14>>,
     positive_epsilon: Signal<Local, Bits<50>>,
 
-    next_take: Signal<Local, Bits<13>>,
-    next_leave: Signal<Local, Bits<13>>,
-
     // Words in.
     take: Signal<Local, Bit>,
-    take_last: Register<Bit>,
+    take_last: Signal<Local, Bit>,
     take_word: Register<Bits<13>>,
     ring: Ram<WORD, A>,
     write_pointer: Register<Bits<A>>,
     read_pointer: Register<Bits<A>>,
     /// Words in the ring.
     held: Register<Bits<13>>,
+    capacity: Constant<Bits<13>>,
     /// Complete tokens that have not left the ring: no more than the queues hold.
     tokens: Register<Bits<5>>,
 
     // Sums of a token.
     moments: Moments<V, WORD>,
-    summed: ValidDelay<MOMENTS_LATENCY>,
-    first: Delay<Bit, MOMENTS_LATENCY>,
-    last: Delay<Bit, MOMENTS_LATENCY>,
+    summed: ValidDelay<2>,
+    first: Delay<Bit, 2>,
+    last: Delay<Bit, 2>,
     sum: Register<S<28>>,
     squares: Register<S<44>>,
     complete: Register<Bit>,
@@ -121,13 +119,11 @@ pub struct LayerNorm<const V: usize, const WORD: usize, const L: usize, const A:
 
     // Words out.
     leave: Signal<Local, Bit>,
-    leave_last: Register<Bit>,
+    leave_last: Signal<Local, Bit>,
     leave_word: Register<Bits<13>>,
-    /// The word that left, in a register between the ring and the multipliers.
-    left: Register<Bits<WORD>>,
-    leave_sum: Delay<S<28>, 3>,
-    leave_mantissa: Delay<Bits<17>, 4>,
-    leave_exponent: Delay<Bits<5>, 6>,
+    leave_sum: Delay<S<28>, 2>,
+    leave_mantissa: Delay<Bits<17>, 3>,
+    leave_exponent: Delay<Bits<5>, 5>,
     parameters: ValidDelay<PARAMETERS>,
     parameter_word: Register<Bits<13>>,
     /// Of all lanes: gains, lower and upper halves of the offsets.
@@ -151,9 +147,9 @@ pub struct LayerNorm<const V: usize, const WORD: usize, const L: usize, const A:
     record_lane: [Constant<Bits<L>>; V],
     concat: Concat<S<16>, V, WORD>,
     normalised: ValidDelay<REQUANTISED>,
-    results: Fifo<WORD, 5>,
+    results: Fifo<WORD, 4>,
     /// Words that left the ring and have not left the result queue.
-    underway: Register<Bits<6>>,
+    underway: Register<Bits<5>>,
     result_leaves: Signal<Local, Bit>,
 }
 
@@ -185,8 +181,6 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
             last_word: Default::default(),
             positive_channels: Default::default(),
             positive_epsilon: Default::default(),
-            next_take: Default::default(),
-            next_leave: Default::default(),
             take: Default::default(),
             take_last: Default::default(),
             take_word: Default::default(),
@@ -194,6 +188,7 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
             write_pointer: Default::default(),
             read_pointer: Default::default(),
             held: Default::default(),
+            capacity: Constant::new((1 << A).into()),
             tokens: Default::default(),
             moments: Default::default(),
             summed: Default::default(),
@@ -229,7 +224,6 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
             leave: Default::default(),
             leave_last: Default::default(),
             leave_word: Default::default(),
-            left: Default::default(),
             leave_sum: Default::default(),
             leave_mantissa: Default::default(),
             leave_exponent: Default::default(),
@@ -273,8 +267,6 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
             self,
             clock,
             take_word,
-            take_last,
-            leave_last,
             write_pointer,
             read_pointer,
             held,
@@ -293,7 +285,6 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
             variance,
             spread,
             leave_word,
-            left,
             parameter_word,
             underway,
             records_held,
@@ -329,33 +320,23 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
         self.positive_epsilon.next = bit_cast::<50, 49>(self.epsilon.val());
 
         // A word into the ring and into the sums.
-        // Bit A: the ring is full.
-        self.word_ready.next = !self.tokens.q.val().get_bit(4);
-        for place in A..(A + 1) {
-            if self.held.q.val().get_bit(place) {
-                self.word_ready.next = false;
-            }
-        }
+        self.word_ready.next = (self.held.q.val() != self.capacity.val()) & (self.tokens.q.val() != 16);
         self.take.next = self.word_valid.val() & self.word_ready.val();
-        // Gates choose, because synthesis puts a multiplexer before the comparison.
-        self.next_take.next = self.take_word.q.val() + 1;
-        self.take_last.d.next = (!self.take.val() & (self.take_word.q.val() == self.last_word.q.val()))
-            | (self.take.val() & !self.take_last.q.val() & (self.next_take.val() == self.last_word.q.val()))
-            | (self.take.val() & self.take_last.q.val() & !self.last_word.q.val().any());
+        self.take_last.next = self.take_word.q.val() == self.last_word.q.val();
         self.ring.write_enable.next = self.take.val();
         self.ring.write_address.next = self.write_pointer.q.val();
         self.ring.write_data.next = self.word_data.val();
         if self.take.val() {
             self.write_pointer.d.next = self.write_pointer.q.val() + 1;
-            self.take_word.d.next = self.next_take.val();
-            if self.take_last.q.val() {
+            self.take_word.d.next = self.take_word.q.val() + 1;
+            if self.take_last.val() {
                 self.take_word.d.next = 0.into();
             }
         }
         self.moments.word.next = self.word_data.val();
         self.summed.d.next = self.take.val();
         self.first.d.next = self.take_word.q.val() == 0;
-        self.last.d.next = self.take_last.q.val();
+        self.last.d.next = self.take_last.val();
         if self.summed.q.val() {
             if self.first.q.val() {
                 self.sum.d.next = self.moments.sum.val().into();
@@ -407,24 +388,19 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
             | bit_cast::<22, 17>(self.inverse_root.mantissa.val());
 
         // A word out of the ring; its token's sum is queued before its inverse root.
-        self.leave.next = self.inverses.read_valid.val() & !self.underway.q.val().get_bit(5);
-        self.next_leave.next = self.leave_word.q.val() + 1;
-        self.leave_last.d.next = (!self.leave.val() & (self.leave_word.q.val() == self.last_word.q.val()))
-            | (self.leave.val()
-                & !self.leave_last.q.val()
-                & (self.next_leave.val() == self.last_word.q.val()))
-            | (self.leave.val() & self.leave_last.q.val() & !self.last_word.q.val().any());
+        self.leave.next = self.inverses.read_valid.val() & (self.underway.q.val() != 16);
+        self.leave_last.next = self.leave_word.q.val() == self.last_word.q.val();
         self.ring.read_enable.next = self.leave.val();
         self.ring.read_address.next = self.read_pointer.q.val();
         if self.leave.val() {
             self.read_pointer.d.next = self.read_pointer.q.val() + 1;
-            self.leave_word.d.next = self.next_leave.val();
-            if self.leave_last.q.val() {
+            self.leave_word.d.next = self.leave_word.q.val() + 1;
+            if self.leave_last.val() {
                 self.leave_word.d.next = 0.into();
             }
         }
-        self.sums.read_ready.next = self.leave.val() & self.leave_last.q.val();
-        self.inverses.read_ready.next = self.leave.val() & self.leave_last.q.val();
+        self.sums.read_ready.next = self.leave.val() & self.leave_last.val();
+        self.inverses.read_ready.next = self.leave.val() & self.leave_last.val();
         self.leave_sum.d.next = self.sums.read_data.val().to_signed_bits();
         self.leave_mantissa.d.next = self.inverses.read_data.val().get_bits::<17>(0);
         self.leave_exponent.d.next = self.inverses.read_data.val().get_bits::<5>(17);
@@ -437,8 +413,7 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
         }
         self.normalised.d.next = self.parameters.q.val();
 
-        self.left.d.next = self.ring.read_data.val();
-        self.split.bus.next = self.left.q.val();
+        self.split.bus.next = self.ring.read_data.val();
         self.records_held.d.next = self.parameter_records.val();
         self.records_word.d.next = self.parameter_address.val();
         self.records.bus.next = self.records_held.q.val();
@@ -498,9 +473,9 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
         } else if self.leave.val() & !self.take.val() {
             self.held.d.next = self.held.q.val() - 1;
         }
-        if (self.take.val() & self.take_last.q.val()) & !(self.leave.val() & self.leave_last.q.val()) {
+        if (self.take.val() & self.take_last.val()) & !(self.leave.val() & self.leave_last.val()) {
             self.tokens.d.next = self.tokens.q.val() + 1;
-        } else if (self.leave.val() & self.leave_last.q.val()) & !(self.take.val() & self.take_last.q.val()) {
+        } else if (self.leave.val() & self.leave_last.val()) & !(self.take.val() & self.take_last.val()) {
             self.tokens.d.next = self.tokens.q.val() - 1;
         }
         if self.leave.val() & !self.result_leaves.val() {
@@ -513,8 +488,6 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
         if self.reset.val() {
             self.complete.d.next = false;
             self.take_word.d.next = 0.into();
-            self.take_last.d.next = !self.last_word.q.val().any();
-            self.leave_last.d.next = !self.last_word.q.val().any();
             self.write_pointer.d.next = 0.into();
             self.read_pointer.d.next = 0.into();
             self.held.d.next = 0.into();
@@ -530,13 +503,13 @@ impl<const V: usize, const WORD: usize, const L: usize, const A: usize, const RE
 ///
 /// | beats | what |
 /// |---:|---|
-/// | 2 | `value` |
-/// | 3 | D·r; `sum` |
-/// | 4 | D·r − Σr; `mantissa` |
-/// | 5, 6 | times mantissa, in two halves for one multiplier block each; `exponent` |
-/// | 7 | shifted |
-/// | 8 | z; `gain`, `offset_low`, `offset_high` |
-/// | 14 | `result` |
+/// | 1 | `value` |
+/// | 2 | D·r; `sum` |
+/// | 3 | D·r − Σr; `mantissa` |
+/// | 4, 5 | times mantissa, in two halves for one multiplier block each; `exponent` |
+/// | 6 | shifted |
+/// | 7 | z; `gain`, `offset_low`, `offset_high` |
+/// | 11 | `result` |
 ///
 /// The kernel's saturation of z is not built: no value lies further than
 /// √(D − 1) standard deviations from the mean (Samuelson's inequality), so that
@@ -615,11 +588,11 @@ impl Logic for Lane {
         dff_setup!(self, clock, scaled, centred, low_product, high_product, product, shifted, z);
         self.requantise.clock.next = self.clock.val();
 
-        // Beats 3 and 4: centre.
+        // Beats 2 and 3: centre.
         self.scaled.d.next = (self.channels.val() * self.value.val()).into();
         self.centred.d.next = (self.scaled.q.val() - self.sum.val()).into();
 
-        // Beats 5 and 6: multiply.
+        // Beats 4 and 5: multiply.
         self.positive_mantissa.next = bit_cast::<18, 17>(self.mantissa.val());
         self.low.next = bit_cast::<18, 17>(self.centred.q.val().get_bits::<17>(0));
         self.high.next = self.centred.q.val().get_bits::<12>(17).to_signed_bits();
@@ -629,14 +602,14 @@ impl Logic for Lane {
         self.high_placed.next = bit_cast::<47, 30>(self.high_product.q.val().get_bits::<30>(0)) << 17;
         self.product.d.next = (self.high_placed.val().to_signed_bits() + self.low_product.q.val()).into();
 
-        // Beats 7 and 8: right by 5 + exponent places, the last of them rounds.
+        // Beats 6 and 7: right by 5 + exponent places, the last of them rounds.
         self.shifter.x.next = self.product.q.val().get_bits::<43>(4).to_signed_bits();
         self.shifter.amount.next = self.exponent.val();
         self.shifted.d.next = self.shifter.y.val();
         self.plus_one.next = (self.shifted.q.val() + self.one.val()).into();
         self.z.d.next = self.plus_one.val().get_bits::<19>(1).to_signed_bits();
 
-        // Beat 9 on.
+        // Beat 8 on.
         self.requantise.acc.next = self.z.q.val().into();
         self.offset.next =
             (bit_cast::<32, 16>(self.offset_high.val()) << 16) | bit_cast::<32, 16>(self.offset_low.val());

@@ -34,23 +34,7 @@ pub struct Requantise {
     taken_bias_shift: Register<Bits<5>>,
     bias_shifter: ShiftLeft<32, 57, 5>,
     shifter: ShiftRightInto<57, SHIFTED, 6>,
-    /// The accumulator in pieces of seventeen bits, for one multiplier block each, and the two bits above; their
-    /// products.
-    low: Signal<Local, Bits<18>>,
-    middle: Signal<Local, Bits<18>>,
-    ones: Signal<Local, S<20>>,
-    twos: Signal<Local, S<20>>,
-    zero: Constant<S<18>>,
-    low_product: Register<S<36>>,
-    middle_product: Register<S<36>>,
-    high_product: Register<S<20>>,
-    middle_extended: Signal<Local, S<57>>,
-    high_extended: Signal<Local, S<57>>,
-    middle_placed: Signal<Local, Bits<57>>,
-    high_placed: Signal<Local, Bits<57>>,
-    product: Register<S<57>>,
-    /// The bias in its place, and with the product of the two topmost bits.
-    placed_bias: Register<S<57>>,
+    product: Register<S<54>>,
     biased: Register<S<57>>,
     sum: Register<S<57>>,
     shifted: Register<S<SHIFTED>>,
@@ -61,10 +45,10 @@ pub struct Requantise {
     /// The result is greater than all that it may be, or less.
     above: Register<Bit>,
     below: Register<Bit>,
-    /// s − 1 beside the operands, the products, `product` and `sum`.
-    places: [Replica<Bits<6>>; 4],
-    /// `nine_bits` beside the operands, the products, `product`, `sum`, `shifted` and `rounded`.
-    nine: [Register<Bit>; 6],
+    /// s − 1 beside the operands, `product` and `sum`.
+    places: [Register<Bits<6>>; 3],
+    /// `nine_bits` beside the operands, `product`, `sum`, `shifted` and `rounded`.
+    nine: [Register<Bit>; 5],
     // Bounds of `shifted`: a result is half of it plus one, rounded down.
     plus_one: Signal<Local, S<SHIFTED>>,
     one: Constant<S<SHIFTED>>,
@@ -80,7 +64,7 @@ pub struct Requantise {
 
 impl Requantise {
     /// Beats from operands to result.
-    pub const LATENCY: usize = 6;
+    pub const LATENCY: usize = 5;
 }
 
 impl Default for Requantise {
@@ -100,20 +84,7 @@ impl Default for Requantise {
             taken_bias_shift: Default::default(),
             bias_shifter: Default::default(),
             shifter: Default::default(),
-            low: Default::default(),
-            middle: Default::default(),
-            ones: Default::default(),
-            twos: Default::default(),
-            zero: Constant::new(S::new(0)),
-            low_product: Default::default(),
-            middle_product: Default::default(),
-            high_product: Default::default(),
-            middle_extended: Default::default(),
-            high_extended: Default::default(),
-            middle_placed: Default::default(),
-            high_placed: Default::default(),
             product: Default::default(),
-            placed_bias: Default::default(),
             biased: Default::default(),
             sum: Default::default(),
             shifted: Default::default(),
@@ -142,33 +113,17 @@ impl Logic for Requantise {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, taken_acc, taken_multiplier, taken_bias, taken_bias_shift);
-        dff_setup!(
-            self,
-            clock,
-            low_product,
-            middle_product,
-            high_product,
-            product,
-            placed_bias,
-            biased,
-            sum,
-            shifted,
-            lost,
-            negative,
-            rounded,
-            above,
-            below
-        );
-        for i in 0..4 {
+        dff_setup!(self, clock, product, biased, sum, shifted, lost, negative, rounded, above, below);
+        for i in 0..3 {
             self.places[i].clock.next = self.clock.val();
         }
-        for i in 0..6 {
+        for i in 0..5 {
             self.nine[i].clock.next = self.clock.val();
         }
-        for i in 1..4 {
+        for i in 1..3 {
             self.places[i].d.next = self.places[i - 1].q.val();
         }
-        for i in 1..6 {
+        for i in 1..5 {
             self.nine[i].d.next = self.nine[i - 1].q.val();
         }
 
@@ -181,46 +136,27 @@ impl Logic for Requantise {
         self.nine[0].d.next = self.nine_bits.val();
 
         // Beat 2: multiply, shift the bias.
-        self.low.next = bit_cast::<18, 17>(self.taken_acc.q.val().get_bits::<17>(0));
-        self.middle.next = bit_cast::<18, 17>(self.taken_acc.q.val().get_bits::<17>(17));
-        self.ones.next = self.zero.val().into();
-        if self.taken_acc.q.val().get_bit(34) {
-            self.ones.next = self.taken_multiplier.q.val().into();
-        }
-        self.twos.next = self.zero.val().into();
-        if self.taken_acc.q.val().get_bit(35) {
-            self.twos.next = (self.taken_multiplier.q.val() + self.taken_multiplier.q.val()).into();
-        }
-        self.low_product.d.next = (self.low.val().to_signed_bits() * self.taken_multiplier.q.val()).into();
-        self.middle_product.d.next =
-            (self.middle.val().to_signed_bits() * self.taken_multiplier.q.val()).into();
-        self.high_product.d.next = (self.ones.val() - self.twos.val()).into();
+        self.product.d.next = (self.taken_acc.q.val() * self.taken_multiplier.q.val()).into();
         self.bias_shifter.x.next = self.taken_bias.q.val();
         self.bias_shifter.amount.next = self.taken_bias_shift.q.val();
-        self.placed_bias.d.next = self.bias_shifter.y.val();
+        self.biased.d.next = self.bias_shifter.y.val();
 
-        // Beats 3 and 4: add.
-        self.middle_extended.next = self.middle_product.q.val().into();
-        self.high_extended.next = self.high_product.q.val().into();
-        self.middle_placed.next = bit_cast::<57, 40>(self.middle_extended.val().get_bits::<40>(0)) << 17;
-        self.high_placed.next = bit_cast::<57, 23>(self.high_extended.val().get_bits::<23>(0)) << 34;
-        self.product.d.next = (self.low_product.q.val() + self.middle_placed.val().to_signed_bits()).into();
-        self.biased.d.next = (self.high_placed.val().to_signed_bits() + self.placed_bias.q.val()).into();
+        // Beat 3: add.
         self.sum.d.next = (self.product.q.val() + self.biased.q.val()).into();
 
-        // Beat 5: all but the last place.
+        // Beat 4: all but the last place.
         self.shifter.x.next = self.sum.q.val();
-        self.shifter.amount.next = self.places[3].q.val();
+        self.shifter.amount.next = self.places[2].q.val();
         self.shifted.d.next = self.shifter.y.val();
         self.lost.d.next = self.shifter.lost.val();
         self.negative.d.next = self.sum.q.val().get_bit(56);
 
-        // Beat 6: round, the last place; whether it must saturate.
+        // Beat 5: round, the last place; whether it must saturate.
         self.plus_one.next = (self.shifted.q.val() + self.one.val()).into();
         self.rounded.d.next = self.plus_one.val().get_bits::<16>(1).to_signed_bits();
         self.above.d.next = self.shifted.q.val() > self.greatest_16.val();
         self.below.d.next = self.shifted.q.val() < self.least_16.val();
-        if self.nine[4].q.val() {
+        if self.nine[3].q.val() {
             self.above.d.next = self.shifted.q.val() > self.greatest_9.val();
             self.below.d.next = self.shifted.q.val() < self.least_9.val();
         }
@@ -234,13 +170,13 @@ impl Logic for Requantise {
         self.result.next = self.rounded.q.val();
         if self.above.q.val() {
             self.result.next = self.most.val();
-            if self.nine[5].q.val() {
+            if self.nine[4].q.val() {
                 self.result.next = self.most_of_nine.val();
             }
         }
         if self.below.q.val() {
             self.result.next = self.least.val();
-            if self.nine[5].q.val() {
+            if self.nine[4].q.val() {
                 self.result.next = self.least_of_nine.val();
             }
         }

@@ -95,8 +95,6 @@ pub struct Router<const V: usize, const WORD: usize, const EXPERTS: usize> {
     closing: Register<Bit>,
     /// The last choice is being appended.
     appending: Register<Bit>,
-    /// It stands in its queue.
-    appended: Register<Bit>,
 }
 
 impl<const V: usize, const WORD: usize, const EXPERTS: usize> Router<V, WORD, EXPERTS> {
@@ -133,7 +131,6 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Router<V, WORD, EX
             queues: Queues::new(nodes),
             closing: Default::default(),
             appending: Default::default(),
-            appended: Default::default(),
         }
     }
 }
@@ -141,7 +138,7 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Router<V, WORD, EX
 impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Router<V, WORD, EXPERTS> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, closing, appending, appended);
+        dff_setup!(self, clock, closing, appending);
 
         self.choose.clock.next = self.clock.val();
         self.choose.reset.next = self.reset.val();
@@ -178,8 +175,7 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Router<V
 
         // Close once the last choice stands in its queue.
         self.appending.d.next = self.choose.choice_valid.val();
-        self.appended.d.next = self.closing.q.val() & !self.choose.busy.val() & !self.appending.q.val();
-        self.queues.close.next = self.closing.q.val() & self.appended.q.val();
+        self.queues.close.next = self.closing.q.val() & !self.choose.busy.val() & !self.appending.q.val();
         if self.queues.close.val() {
             self.closing.d.next = false;
         }
@@ -194,7 +190,6 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Router<V
         if self.reset.val() {
             self.closing.d.next = false;
             self.appending.d.next = false;
-            self.appended.d.next = false;
         }
     }
 }

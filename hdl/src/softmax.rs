@@ -18,13 +18,13 @@
 //! |---:|---|
 //! | 0 | address of the score |
 //! | 1 | score; its distance to the bank's maximum |
-//! | 2–5 | 2^−distance |
-//! | 6 | times 255 |
-//! | 7 | plus carry: probability |
-//! | 8 | packed, added to the sum |
-//! | 9 | `probability_write`, if this key completes a word or is the last |
-//! | 9 | `sum_valid` after the last key: the shared scale takes the sums of all lanes |
-//! | 10 + [`ContextScale::LATENCY`] + i | `context_write` of lane i after the last key |
+//! | 2–4 | 2^−distance |
+//! | 5 | times 255 |
+//! | 6 | plus carry: probability |
+//! | 7 | packed, added to the sum |
+//! | 8 | `probability_write`, if this key completes a word or is the last |
+//! | 8 | `sum_valid` after the last key: the shared scale takes the sums of all lanes |
+//! | 9 + [`ContextScale::LATENCY`] + i | `context_write` of lane i after the last key |
 //!
 //! Both may pause at any time and run side by side, each one key a beat.
 //! `read_first` may come in the beat after the last push of its query, a
@@ -46,9 +46,9 @@ pub const LATENCY: usize = PACKED + 1;
 /// Beats from the last `read` to the context scale of lane 0.
 pub const SCALE_LATENCY: usize = LATENCY + 1 + ContextScale::LATENCY;
 /// Beats from a read to the probability with its carry.
-const CARRIED: usize = 7;
+const CARRIED: usize = 6;
 /// Beats from a read to the packed probability.
-const PACKED: usize = 8;
+const PACKED: usize = 7;
 
 /// P lanes in lock-step and their context scales; see the head of the file.
 #[derive(LogicBlock)]
@@ -77,8 +77,6 @@ pub struct Softmax<
 
     /// A row word of each lane, lane 0 lowest.
     pub probability_write: Signal<Out, Bit>,
-    /// Equal to it, for whoever must wait: the wires of the other one reach all lanes.
-    pub probability_holds: Signal<Out, Bit>,
     pub probability_data: Signal<Out, Bits<ROWS>>,
     /// Goes with the last word of a query: another [`SCALE_LATENCY`] − [`LATENCY`] beats to its first scale.
     pub sum_valid: Signal<Out, Bit>,
@@ -107,8 +105,7 @@ pub struct Softmax<
     pack_last: Delay<Bit, PACKED>,
     element: Register<Bits<V>>,
     word_complete: Signal<Local, Bit>,
-    word_written: Replica<Bit>,
-    lanes_written: Replica<Bit>,
+    word_written: Register<Bit>,
     summed: Register<Bit>,
 
     /// The sums of all lanes, moving towards the shared scale.
@@ -144,7 +141,6 @@ impl<
             read_last: Default::default(),
             read_address: Default::default(),
             probability_write: Default::default(),
-            probability_holds: Default::default(),
             probability_data: Default::default(),
             sum_valid: Default::default(),
             multiplier: Default::default(),
@@ -168,7 +164,6 @@ impl<
             element: Default::default(),
             word_complete: Default::default(),
             word_written: Default::default(),
-            lanes_written: Default::default(),
             summed: Default::default(),
             sums: from_fn(|_| Default::default()),
             scaling: Default::default(),
@@ -193,18 +188,7 @@ impl<
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, compare, compare_first, compare_bank, maximum_bank);
-        dff_setup!(
-            self,
-            clock,
-            pack,
-            pack_first,
-            element,
-            word_written,
-            lanes_written,
-            summed,
-            scaling,
-            scaled_lane
-        );
+        dff_setup!(self, clock, pack, pack_first, element, word_written, summed, scaling, scaled_lane);
         for i in 0..P {
             self.lane[i].clock.next = self.clock.val();
             self.sums[i].clock.next = self.clock.val();
@@ -247,7 +231,6 @@ impl<
             self.word_complete.next = self.element.q.val().get_bit(i) | self.pack_last.q.val();
         }
         self.word_written.d.next = self.pack.q.val() & self.word_complete.val();
-        self.lanes_written.d.next = self.pack.q.val() & self.word_complete.val();
         self.summed.d.next = self.pack.q.val() & self.pack_last.q.val();
 
         for i in 0..P {
@@ -267,8 +250,7 @@ impl<
             self.lane[i].element.next = self.element.q.val();
             self.lane_words.lane[i].next = self.lane[i].probabilities.val();
         }
-        self.probability_write.next = self.lanes_written.q.val();
-        self.probability_holds.next = self.word_written.q.val();
+        self.probability_write.next = self.word_written.q.val();
         self.probability_data.next = self.lane_words.bus.val();
         self.sum_valid.next = self.summed.q.val();
 
@@ -304,7 +286,6 @@ impl<
             self.compare.d.next = false;
             self.pack.d.next = false;
             self.word_written.d.next = false;
-            self.lanes_written.d.next = false;
             self.summed.d.next = false;
             self.scaling.d.next = false;
         }

@@ -142,6 +142,11 @@ fn eight_lanes() {
 }
 
 #[test]
+fn more_lanes_than_elements() {
+    check(Drain::<16, 4, 64, 256, 1024>::default, "drain_16x4", 16, 4);
+}
+
+#[test]
 fn sixteen_lanes() {
     check(Drain::<16, 16, 256, 256, 4096>::default, "drain_16x16", 16, 16);
 }

@@ -123,14 +123,7 @@ impl Run<'_> {
             self.bench.expect("result", self.results, got, expected);
             self.results += 1;
         }
-        for port in [
-            "beat_valid",
-            "row_valid",
-            "probability_write",
-            "probability_holds",
-            "parameter_write",
-            "context_write",
-        ] {
+        for port in ["beat_valid", "row_valid", "probability_write", "parameter_write", "context_write"] {
             self.bench.set(port, 0);
         }
     }
@@ -144,7 +137,6 @@ impl Run<'_> {
         if load.lane == 0 && self.bench.chance(0.2) {
             let all: Vec<i64> = (0..lanes).flat_map(operands).collect();
             self.bench.set("probability_write", 1);
-            self.bench.set("probability_holds", 1);
             self.bench.set("probability_address", address);
             self.bench.set_lanes("probability_data", 9, &all);
             // A row word that is offered meanwhile must wait.

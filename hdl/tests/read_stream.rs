@@ -73,10 +73,9 @@ impl<'a> Stream<'a> {
     fn new(bench: &'a mut Bench, size: Size, timing: Timing) -> Self {
         let base = bench.random.random_range(0..1 << 27) * 4096;
         bench.set("base", base);
-        bench.set("reset", 1);
+        bench.set("reset", 0);
         bench.set("hard_reset", 1);
         bench.tick();
-        bench.set("reset", 0);
         bench.set("hard_reset", 0);
         let ports = (0..size.ports).map(|port| ReadMemory::new(port, size.bus, base, timing)).collect();
         Self {

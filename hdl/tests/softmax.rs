@@ -266,12 +266,6 @@ impl Run {
         self.bench.tick();
         let words = due(&mut self.words, |next| next.beat == self.bench.beat);
         let write = (self.bench.get("probability_write"), self.bench.get("sum_valid"));
-        self.bench.expect(
-            "probability_holds of word",
-            self.compared,
-            self.bench.get("probability_holds"),
-            write.0,
-        );
         let expected = words.as_ref().map_or((0, 0), |words| (1, words.last.into()));
         self.bench.expect("probability_write, sum_valid of word", self.compared, write, expected);
         if let Some(Words { words, .. }) = words {

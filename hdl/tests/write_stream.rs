@@ -54,10 +54,9 @@ impl<'a> Stream<'a> {
     fn new(bench: &'a mut Bench, size: Size, timing: Timing, order: Order) -> Self {
         let base = bench.random.random_range(0..1 << 27) * 4096;
         bench.set("base", base);
-        bench.set("reset", 1);
+        bench.set("reset", 0);
         bench.set("hard_reset", 1);
         bench.tick();
-        bench.set("reset", 0);
         bench.set("hard_reset", 0);
         Self {
             bench,
@@ -275,7 +274,7 @@ fn steady(library: &Library, size: Size) {
     }
     stream.until(0);
     let (word, first) = (stream.first_word.unwrap(), stream.first_beat.unwrap());
-    assert_eq!(first - word, 4);
+    assert_eq!(first - word, 3);
     let beats = 8 * 24 * CHUNK_BEATS;
     assert_eq!(stream.beats, beats);
     assert_eq!(stream.bench.beat - first, beats);

@@ -1,6 +1,7 @@
 //! Queries on their way into the lanes, a group ahead of its use.
 
 use super::walk::GroupWalk;
+use crate::scratchpad::LATENCY;
 use crate::support::prelude::*;
 
 /// Reads the queries of group after group, lane after lane, word after word,
@@ -8,8 +9,8 @@ use crate::support::prelude::*;
 /// for even groups, the second for odd ones. `even` and `odd` tell that a
 /// quarter is full, `use_even` and `use_odd` that it was used up.
 ///
-/// A word that is read waits in a queue, outside, until the lanes take it; one a beat. Up to fifteen are read and
-/// not taken. Between two groups two beats pass without a read.
+/// A word that is read waits in a queue, outside, until the lanes take it; one a beat. Up to seven are read and
+/// not taken.
 #[derive(LogicBlock)]
 pub struct QueryLoader<const L: usize, const A: usize> {
     pub clock: Signal<In, Clock>,
@@ -32,6 +33,8 @@ pub struct QueryLoader<const L: usize, const A: usize> {
     pub row_read_valid: Signal<Out, Bit>,
     pub row_read_ready: Signal<In, Bit>,
     pub row_read_address: Signal<Out, Bits<20>>,
+    /// A word that was read comes in this beat.
+    pub row_comes: Signal<Out, Bit>,
     /// Lanes: they take the first word that waits, and where it goes.
     pub row_taken: Signal<In, Bit>,
     pub row_lane: Signal<Out, Bits<L>>,
@@ -45,39 +48,27 @@ pub struct QueryLoader<const L: usize, const A: usize> {
     walk: GroupWalk,
     lane: Register<Bits<6>>,
     word: Register<Bits<20>>,
-    /// The word that is read next; the first one of its query.
-    address: Register<Bits<20>>,
-    query: Register<Bits<20>>,
-    /// The walk moves on; what stands for its group is formed.
-    turns: Register<Bit>,
-    settles: Register<Bit>,
+    offset: Register<Bits<20>>,
+    coming: ValidDelay<LATENCY>,
     /// Address and lane of each word that is read and not taken, and whether it is the last of an even, of an odd group.
-    places: Fifo<28, 4>,
+    places: Fifo<28, 3>,
     place: Signal<Local, Bits<28>>,
     last_even: Signal<Local, Bit>,
     last_odd: Signal<Local, Bit>,
     row_word: Signal<Local, Bits<A>>,
-    /// A word was asked for a beat ago; words asked for before, and not taken.
-    asked: Register<Bit>,
-    owed: Register<Bits<4>>,
+    /// Words read and not taken.
+    owed: Register<Bits<3>>,
     /// All of a quarter's words are read; they are in the lanes.
     read_even: Register<Bit>,
     read_odd: Register<Bit>,
     full_even: Register<Bit>,
     full_odd: Register<Bit>,
-    /// A beat ago there was a query to read, and room for three words more.
-    wanted: Register<Bit>,
+    wanted: Signal<Local, Bit>,
     granted: Signal<Local, Bit>,
-    /// `word` is the last one of a query, `lane` that of the group's last query.
-    last_word: Register<Bit>,
-    last_lane: Register<Bit>,
+    last_word: Signal<Local, Bit>,
     last: Signal<Local, Bit>,
-    query_ends: Signal<Local, Bit>,
     next_lane: Signal<Local, Bits<6>>,
-    after_next_lane: Signal<Local, Bits<6>>,
     next_word: Signal<Local, Bits<20>>,
-    after_next_word: Signal<Local, Bits<20>>,
-    next_query: Signal<Local, Bits<20>>,
     quarter_1: Constant<Bits<A>>,
 }
 
@@ -99,6 +90,7 @@ impl<const L: usize, const A: usize> QueryLoader<L, A> {
             row_read_valid: Default::default(),
             row_read_ready: Default::default(),
             row_read_address: Default::default(),
+            row_comes: Default::default(),
             row_taken: Default::default(),
             row_lane: Default::default(),
             row_address: Default::default(),
@@ -109,16 +101,13 @@ impl<const L: usize, const A: usize> QueryLoader<L, A> {
             walk: GroupWalk::new(lanes),
             lane: Default::default(),
             word: Default::default(),
-            address: Default::default(),
-            query: Default::default(),
-            turns: Default::default(),
-            settles: Default::default(),
+            offset: Default::default(),
+            coming: Default::default(),
             places: Default::default(),
             place: Default::default(),
             last_even: Default::default(),
             last_odd: Default::default(),
             row_word: Default::default(),
-            asked: Default::default(),
             owed: Default::default(),
             read_even: Default::default(),
             read_odd: Default::default(),
@@ -127,14 +116,9 @@ impl<const L: usize, const A: usize> QueryLoader<L, A> {
             wanted: Default::default(),
             granted: Default::default(),
             last_word: Default::default(),
-            last_lane: Default::default(),
             last: Default::default(),
-            query_ends: Default::default(),
             next_lane: Default::default(),
-            after_next_lane: Default::default(),
             next_word: Default::default(),
-            after_next_word: Default::default(),
-            next_query: Default::default(),
             quarter_1: Constant::new((1_u64 << (A - 2)).into()),
         }
     }
@@ -143,8 +127,9 @@ impl<const L: usize, const A: usize> QueryLoader<L, A> {
 impl<const L: usize, const A: usize> Logic for QueryLoader<L, A> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, lane, word, address, query, turns, settles, last_word, last_lane);
-        dff_setup!(self, clock, wanted, asked, owed, read_even, read_odd, full_even, full_odd);
+        dff_setup!(self, clock, lane, word, offset, owed, read_even, read_odd, full_even, full_odd);
+        self.coming.clock.next = self.clock.val();
+        self.coming.reset.next = self.reset.val();
         self.places.clock.next = self.clock.val();
         self.places.reset.next = self.reset.val();
         self.walk.clock.next = self.clock.val();
@@ -158,51 +143,36 @@ impl<const L: usize, const A: usize> Logic for QueryLoader<L, A> {
         self.walk.set_words.next = self.set_words.val();
 
         // Read.
-        self.wanted.d.next = !self.walk.done.val() & !self.read_even.q.val() & (self.owed.q.val() < 13);
+        self.wanted.next = !self.walk.done.val() & !self.read_even.q.val();
         if self.walk.parity.val() {
-            self.wanted.d.next = !self.walk.done.val() & !self.read_odd.q.val() & (self.owed.q.val() < 13);
+            self.wanted.next = !self.walk.done.val() & !self.read_odd.q.val();
         }
-        self.row_read_valid.next = self.wanted.q.val() & !self.turns.q.val() & !self.settles.q.val();
-        self.row_read_address.next = self.address.q.val();
+        self.row_read_valid.next = self.wanted.val() & (self.owed.q.val() != 7);
+        self.row_read_address.next =
+            self.queries.val() + self.walk.group_offset.val() + self.offset.q.val() + self.word.q.val();
         self.granted.next = self.row_read_valid.val() & self.row_read_ready.val();
         self.next_word.next = self.word.q.val() + 1;
         self.next_lane.next = self.lane.q.val() + 1;
-        self.after_next_word.next = self.word.q.val() + 2;
-        self.after_next_lane.next = self.lane.q.val() + 2;
-        self.next_query.next = self.query.q.val() + self.token_words.val();
-        self.last.next = self.last_word.q.val() & self.last_lane.q.val();
-        // Gates choose, because synthesis puts a multiplexer before the comparison.
-        self.last_word.d.next = (!self.granted.val() & (self.next_word.val() == self.head_words.val()))
-            | (self.granted.val()
-                & !self.last_word.q.val()
-                & (self.after_next_word.val() == self.head_words.val()))
-            | (self.granted.val() & self.last_word.q.val() & (self.head_words.val() == 1));
-        self.query_ends.next = self.granted.val() & self.last_word.q.val();
-        self.last_lane.d.next = (!self.query_ends.val() & (self.next_lane.val() == self.walk.queries.val()))
-            | (self.query_ends.val() & (self.after_next_lane.val() == self.walk.queries.val()));
+        self.last_word.next = self.next_word.val() == self.head_words.val();
+        self.last.next = self.last_word.val() & (self.next_lane.val() == self.walk.queries.val());
+        self.walk.advance.next = self.granted.val() & self.last.val();
+        self.coming.d.next = self.granted.val();
+        self.row_comes.next = self.coming.q.val();
         if self.granted.val() {
             self.word.d.next = self.next_word.val();
-            self.address.d.next = self.address.q.val() + 1;
-            if self.last_word.q.val() {
+            if self.last_word.val() {
                 self.word.d.next = 0.into();
                 self.lane.d.next = self.next_lane.val();
-                self.query.d.next = self.next_query.val();
-                self.address.d.next = self.next_query.val();
+                self.offset.d.next = self.offset.q.val() + self.token_words.val();
+            }
+            if self.last.val() {
+                self.lane.d.next = 0.into();
+                self.offset.d.next = 0.into();
             }
         }
-        self.turns.d.next = self.granted.val() & self.last.val();
-        self.walk.advance.next = self.turns.q.val();
-        self.settles.d.next = self.turns.q.val() | self.start.val();
-        if self.settles.q.val() {
-            self.lane.d.next = 0.into();
-            self.query.d.next = self.queries.val() + self.walk.group_offset.val();
-            self.address.d.next = self.queries.val() + self.walk.group_offset.val();
-            self.last_lane.d.next = self.walk.queries.val() == 1;
-        }
-        self.asked.d.next = self.granted.val();
-        if self.asked.q.val() & !self.row_taken.val() {
+        if self.granted.val() & !self.row_taken.val() {
             self.owed.d.next = self.owed.q.val() + 1;
-        } else if self.row_taken.val() & !self.asked.q.val() {
+        } else if self.row_taken.val() & !self.granted.val() {
             self.owed.d.next = self.owed.q.val() - 1;
         }
 
@@ -247,11 +217,9 @@ impl<const L: usize, const A: usize> Logic for QueryLoader<L, A> {
         }
 
         if self.reset.val() {
-            self.wanted.d.next = false;
-            self.asked.d.next = false;
-            self.turns.d.next = false;
-            self.settles.d.next = false;
+            self.lane.d.next = 0.into();
             self.word.d.next = 0.into();
+            self.offset.d.next = 0.into();
             self.owed.d.next = 0.into();
             self.read_even.d.next = false;
             self.read_odd.d.next = false;

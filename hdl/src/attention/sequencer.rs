@@ -58,7 +58,8 @@ pub struct Sequencer<const L: usize, const A: usize, const K: usize> {
     pub row_read_valid: Signal<Out, Bit>,
     pub row_read_ready: Signal<In, Bit>,
     pub row_read_address: Signal<Out, Bits<20>>,
-    /// The lanes take the first query's word that came.
+    /// A query's word comes, [`LATENCY`](crate::scratchpad::LATENCY) beats after its read; the lanes take the first that came.
+    pub row_comes: Signal<Out, Bit>,
     pub row_taken: Signal<In, Bit>,
     pub row_lane: Signal<Out, Bits<L>>,
     pub row_address: Signal<Out, Bits<A>>,
@@ -118,10 +119,6 @@ pub struct Sequencer<const L: usize, const A: usize, const K: usize> {
     next_outer: Signal<Local, Bits<13>>,
     after_next_word: Signal<Local, Bits<20>>,
     after_next_outer: Signal<Local, Bits<13>>,
-    /// A word is issued that ends a dot product, that does not, that ends one and no phase.
-    ends: Signal<Local, Bit>,
-    goes_on: Signal<Local, Bit>,
-    next_key: Signal<Local, Bit>,
     last_word: Signal<Local, Bit>,
     last_outer: Signal<Local, Bit>,
     /// Whether `word` and `outer` are the last of scores, of contexts.
@@ -130,8 +127,6 @@ pub struct Sequencer<const L: usize, const A: usize, const K: usize> {
     last_key: Register<Bit>,
     last_channel: Register<Bit>,
     word_full: Signal<Local, Bit>,
-    scores_end: Signal<Local, Bit>,
-    contexts_end: Signal<Local, Bit>,
     phase_ends: Signal<Local, Bit>,
     scores_can_start: Signal<Local, Bit>,
     contexts_can_start: Signal<Local, Bit>,
@@ -147,13 +142,13 @@ pub struct Sequencer<const L: usize, const A: usize, const K: usize> {
     quarter_2: Constant<Bits<A>>,
     quarter_3: Constant<Bits<A>>,
     last_element: Constant<Bits<7>>,
+    depth: Constant<Bits<5>>,
 }
 
 impl<const L: usize, const A: usize, const K: usize> Sequencer<L, A, K> {
     /// A sequencer for `lanes` lanes of `vector` multipliers.
     pub fn new(lanes: usize, vector: usize) -> Self {
         assert!(lanes <= 1 << L && vector <= 64, "{lanes} lanes of {vector}");
-        assert_eq!(drain::DEPTH, 1 << 4, "results on their way");
         let quarter = |count: u64| Constant::new((count << (A - 2)).into());
         Self {
             clock: Default::default(),
@@ -178,6 +173,7 @@ impl<const L: usize, const A: usize, const K: usize> Sequencer<L, A, K> {
             row_read_valid: Default::default(),
             row_read_ready: Default::default(),
             row_read_address: Default::default(),
+            row_comes: Default::default(),
             row_taken: Default::default(),
             row_lane: Default::default(),
             row_address: Default::default(),
@@ -224,9 +220,6 @@ impl<const L: usize, const A: usize, const K: usize> Sequencer<L, A, K> {
             next_outer: Default::default(),
             after_next_word: Default::default(),
             after_next_outer: Default::default(),
-            ends: Default::default(),
-            goes_on: Default::default(),
-            next_key: Default::default(),
             last_word: Default::default(),
             last_outer: Default::default(),
             last_key_word: Default::default(),
@@ -234,8 +227,6 @@ impl<const L: usize, const A: usize, const K: usize> Sequencer<L, A, K> {
             last_key: Default::default(),
             last_channel: Default::default(),
             word_full: Default::default(),
-            scores_end: Default::default(),
-            contexts_end: Default::default(),
             phase_ends: Default::default(),
             scores_can_start: Default::default(),
             contexts_can_start: Default::default(),
@@ -250,6 +241,7 @@ impl<const L: usize, const A: usize, const K: usize> Sequencer<L, A, K> {
             quarter_2: quarter(2),
             quarter_3: quarter(3),
             last_element: Constant::new((vector as u64 - 1).into()),
+            depth: Constant::new((drain::DEPTH as u64).into()),
         }
     }
 }
@@ -289,6 +281,7 @@ impl<const L: usize, const A: usize, const K: usize> Logic for Sequencer<L, A, K
         self.loader.row_taken.next = self.row_taken.val();
         self.row_read_valid.next = self.loader.row_read_valid.val();
         self.row_read_address.next = self.loader.row_read_address.val();
+        self.row_comes.next = self.loader.row_comes.val();
         self.row_lane.next = self.loader.row_lane.val();
         self.row_address.next = self.loader.row_address.val();
         self.probabilities.clock.next = self.clock.val();
@@ -338,17 +331,10 @@ impl<const L: usize, const A: usize, const K: usize> Logic for Sequencer<L, A, K
         if self.phase.q.val() == Phase::Contexts {
             self.last_word.next = self.last_value_word.q.val();
             self.last_outer.next = self.last_channel.q.val();
-            // Bit 4: as many results as the drain takes are on their way.
-            self.issue.next = !self.last_word.val() | !self.on_their_way.q.val().get_bit(4);
+            self.issue.next = !self.last_word.val() | (self.on_their_way.q.val() != self.depth.val());
         }
         self.word_full.next = self.element.q.val() == self.last_element.val();
-        self.scores_end.next =
-            (self.phase.q.val() == Phase::Scores) & self.last_key_word.q.val() & self.last_key.q.val();
-        self.contexts_end.next = (self.phase.q.val() == Phase::Contexts)
-            & self.last_value_word.q.val()
-            & self.last_channel.q.val()
-            & !self.on_their_way.q.val().get_bit(4);
-        self.phase_ends.next = self.scores_end.val() | self.contexts_end.val();
+        self.phase_ends.next = self.issue.val() & self.last_word.val() & self.last_outer.val();
         if self.issue.val() {
             self.offset.d.next = self.offset.q.val() + 1;
             self.word.d.next = self.next_word.val();
@@ -366,24 +352,23 @@ impl<const L: usize, const A: usize, const K: usize> Logic for Sequencer<L, A, K
                 }
             }
         }
-        // What is last where the next beat stands: of a beat that is not issued, of one behind this beat, of the
-        // first. Gates choose, because synthesis puts multiplexers before the comparison.
-        self.ends.next = self.issue.val() & self.last_word.val();
-        self.goes_on.next = self.issue.val() & !self.last_word.val();
-        self.next_key.next = self.ends.val() & !self.phase_ends.val();
-        self.last_key_word.d.next = (!self.issue.val() & (self.next_word.val() == self.head_words.val()))
-            | (self.goes_on.val() & (self.after_next_word.val() == self.head_words.val()))
-            | (self.ends.val() & (self.head_words.val() == 1));
-        self.last_value_word.d.next = (!self.issue.val() & (self.next_word.val() == self.value_words.val()))
-            | (self.goes_on.val() & (self.after_next_word.val() == self.value_words.val()))
-            | (self.ends.val() & (self.value_words.val() == 1));
-        self.last_key.d.next = (!self.ends.val() & (self.next_outer.val() == self.tokens.val()))
-            | (self.next_key.val() & (self.after_next_outer.val() == self.tokens.val()))
-            | (self.phase_ends.val() & (self.tokens.val() == 1));
-        self.last_channel.d.next = (!self.ends.val() & (self.next_outer.val() == self.head_channels.val()))
-            | (self.next_key.val() & (self.after_next_outer.val() == self.head_channels.val()))
-            | (self.phase_ends.val() & (self.head_channels.val() == 1));
+        self.last_key_word.d.next = self.next_word.val() == self.head_words.val();
+        self.last_value_word.d.next = self.next_word.val() == self.value_words.val();
+        self.last_key.d.next = self.next_outer.val() == self.tokens.val();
+        self.last_channel.d.next = self.next_outer.val() == self.head_channels.val();
+        if self.issue.val() {
+            self.last_key_word.d.next = self.after_next_word.val() == self.head_words.val();
+            self.last_value_word.d.next = self.after_next_word.val() == self.value_words.val();
+            if self.last_word.val() {
+                self.last_key_word.d.next = self.head_words.val() == 1;
+                self.last_value_word.d.next = self.value_words.val() == 1;
+                self.last_key.d.next = self.after_next_outer.val() == self.tokens.val();
+                self.last_channel.d.next = self.after_next_outer.val() == self.head_channels.val();
+            }
+        }
         if self.phase_ends.val() {
+            self.last_key.d.next = self.tokens.val() == 1;
+            self.last_channel.d.next = self.head_channels.val() == 1;
             self.outer.d.next = 0.into();
             self.offset.d.next = 0.into();
             self.element.d.next = 0.into();
@@ -441,8 +426,8 @@ impl<const L: usize, const A: usize, const K: usize> Logic for Sequencer<L, A, K
         if self.context_walk.parity.val() {
             self.contexts_can_start.next = self.ahead.q.val().any() & self.probabilities.odd.val();
         }
-        self.score_walk.advance.next = self.scores_end.val();
-        self.context_walk.advance.next = self.contexts_end.val();
+        self.score_walk.advance.next = self.phase_ends.val() & self.beat_scores.val();
+        self.context_walk.advance.next = self.phase_ends.val() & self.beat_contexts.val();
         self.loader.use_even.next = self.score_walk.advance.val() & !self.score_walk.parity.val();
         self.loader.use_odd.next = self.score_walk.advance.val() & self.score_walk.parity.val();
         self.probabilities.use_even.next = self.context_walk.advance.val() & !self.context_walk.parity.val();
@@ -458,7 +443,7 @@ impl<const L: usize, const A: usize, const K: usize> Logic for Sequencer<L, A, K
                 }
             }
             Phase::Scores => {
-                if self.scores_end.val() {
+                if self.phase_ends.val() {
                     self.phase.d.next = Phase::Pause;
                     if self.contexts_can_start.val() {
                         self.phase.d.next = Phase::Contexts;
@@ -467,7 +452,7 @@ impl<const L: usize, const A: usize, const K: usize> Logic for Sequencer<L, A, K
                 }
             }
             Phase::Contexts => {
-                if self.contexts_end.val() {
+                if self.phase_ends.val() {
                     self.phase.d.next = Phase::Pause;
                     if !self.score_walk.done.val()
                         & ((self.loader.even.val() & !self.score_walk.parity.val())

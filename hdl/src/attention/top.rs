@@ -81,7 +81,7 @@ pub struct AttentionTop<
     elements: Split<Bits<16>, V, WORD>,
     operands: Concat<Bits<9>, V, ROW>,
     /// Words of queries until the lanes take them.
-    rows: Fifo<ROW, 4>,
+    rows: Fifo<ROW, 3>,
     cycle_count: Register<Bits<32>>,
     broadcast_count: Register<Bits<32>>,
     row_count: Register<Bits<32>>,
@@ -180,7 +180,6 @@ impl<
         self.sequencer.clock.next = self.clock.val();
         self.sequencer.reset.next = self.reset.val();
         self.scratchpad.clock.next = self.clock.val();
-        self.scratchpad.reset.next = self.reset.val();
         self.lanes.clock.next = self.clock.val();
         self.lanes.reset.next = self.reset.val();
         self.softmax.clock.next = self.clock.val();
@@ -214,7 +213,6 @@ impl<
         self.read_data.next = self.scratchpad.read_data.val();
         self.scratchpad.row_valid.next = self.sequencer.row_read_valid.val();
         self.scratchpad.row_address.next = self.sequencer.row_read_address.val().get_bits::<N>(0);
-        self.scratchpad.row_reader.next = 0.into();
         self.sequencer.row_read_ready.next = self.scratchpad.row_ready.val();
         self.scratchpad.write.next = self.write.val();
         self.scratchpad.write_address.next = self.write_address.val();
@@ -232,7 +230,7 @@ impl<
         }
         self.rows.clock.next = self.clock.val();
         self.rows.reset.next = self.reset.val();
-        self.rows.write.next = self.scratchpad.row_comes.val();
+        self.rows.write.next = self.sequencer.row_comes.val();
         self.rows.write_data.next = self.operands.bus.val();
         self.rows.read_ready.next = self.lanes.row_ready.val();
         self.lanes.row_valid.next = self.rows.read_valid.val();
@@ -243,7 +241,6 @@ impl<
 
         // Lanes.
         self.lanes.probability_write.next = self.softmax.probability_write.val();
-        self.lanes.probability_holds.next = self.softmax.probability_holds.val();
         self.lanes.probability_address.next = self.sequencer.probability_address.val();
         self.lanes.probability_data.next = self.softmax.probability_data.val();
         self.lanes.parameter_write.next = false;
@@ -283,7 +280,7 @@ impl<
         self.softmax.read_address.next = self.sequencer.key_address.val();
         self.softmax.multiplier.next = self.context_multiplier.val();
         self.softmax.shift.next = self.context_shift.val();
-        self.sequencer.probability_write.next = self.softmax.probability_holds.val();
+        self.sequencer.probability_write.next = self.softmax.probability_write.val();
         self.sequencer.scale_write.next = self.softmax.context_write.val();
         self.sequencer.scale_lane.next = self.softmax.context_lane.val();
 

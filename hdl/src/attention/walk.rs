@@ -7,7 +7,7 @@ use crate::support::prelude::*;
 /// `group` offsets count words from the first word of a token-major tensor to
 /// the group's first token and the head's first channel; `head` offsets do the
 /// same for the first token of the set. `start` goes to the first group,
-/// `advance` to the next one, not in the beat after either; `done` holds from the `advance` after the last group on.
+/// `advance` to the next one; `done` holds from the `advance` after the last group on.
 #[derive(LogicBlock)]
 pub struct GroupWalk {
     pub clock: Signal<In, Clock>,
@@ -44,10 +44,8 @@ pub struct GroupWalk {
     head_start: Register<Bits<20>>,
     group_start: Register<Bits<20>>,
     tokens_left: Register<Bits<13>>,
-    /// No group of the head, no head, no set follows: known the beat after the walk has moved.
-    last_group: Register<Bit>,
-    last_head: Register<Bit>,
-    last_set: Register<Bit>,
+    last_head: Signal<Local, Bit>,
+    last_set: Signal<Local, Bit>,
     next_head: Signal<Local, Bits<8>>,
     next_set: Signal<Local, Bits<8>>,
     lanes: Constant<Bits<13>>,
@@ -81,7 +79,6 @@ impl GroupWalk {
             head_start: Default::default(),
             group_start: Default::default(),
             tokens_left: Default::default(),
-            last_group: Default::default(),
             last_head: Default::default(),
             last_set: Default::default(),
             next_head: Default::default(),
@@ -104,25 +101,21 @@ impl Logic for GroupWalk {
             set_offset,
             head_start,
             group_start,
-            tokens_left,
-            last_group,
-            last_head,
-            last_set
+            tokens_left
         );
         self.done.next = self.done_state.q.val();
         self.parity.next = self.parity_state.q.val();
         self.head_offset.next = self.head_start.q.val();
         self.group_offset.next = self.group_start.q.val();
-        self.last_group.d.next = self.tokens_left.q.val() <= self.lanes.val();
-        self.last_of_head.next = self.last_group.q.val();
+        self.last_of_head.next = self.tokens_left.q.val() <= self.lanes.val();
         self.queries.next = self.tokens_left.q.val().get_bits::<6>(0);
         if self.tokens_left.q.val() > self.lanes.val() {
             self.queries.next = self.lanes.val().get_bits::<6>(0);
         }
         self.next_head.next = self.head.q.val() + 1;
         self.next_set.next = self.set.q.val() + 1;
-        self.last_head.d.next = self.next_head.val() == self.heads.val();
-        self.last_set.d.next = self.next_set.val() == self.sets.val();
+        self.last_head.next = self.next_head.val() == self.heads.val();
+        self.last_set.next = self.next_set.val() == self.sets.val();
 
         if self.advance.val() {
             self.parity_state.d.next = !self.parity_state.q.val();
@@ -131,7 +124,7 @@ impl Logic for GroupWalk {
                 self.group_start.d.next = self.group_start.q.val() + self.group_words.val();
             } else {
                 self.tokens_left.d.next = self.tokens.val();
-                if !self.last_head.q.val() {
+                if !self.last_head.val() {
                     self.head.d.next = self.next_head.val();
                     self.head_start.d.next = self.head_start.q.val() + self.head_words.val();
                     self.group_start.d.next = self.head_start.q.val() + self.head_words.val();
@@ -141,7 +134,7 @@ impl Logic for GroupWalk {
                     self.set_offset.d.next = self.set_offset.q.val() + self.set_words.val();
                     self.head_start.d.next = self.set_offset.q.val() + self.set_words.val();
                     self.group_start.d.next = self.set_offset.q.val() + self.set_words.val();
-                    self.done_state.d.next = self.last_set.q.val();
+                    self.done_state.d.next = self.last_set.val();
                 }
             }
         }

@@ -43,8 +43,7 @@ pub struct UartReceiver {
     hears: Register<Hears>,
     /// Beats until the next sample.
     beats_left: Register<Bits<16>>,
-    /// The bit is looked at in this beat, the last of `beats_left`.
-    sample: Register<Bit>,
+    sample: Signal<Local, Bit>,
     /// Bits of data to come, less one.
     left: Register<Bits<3>>,
     bits: Register<Bits<8>>,
@@ -70,36 +69,35 @@ impl UartReceiver {
 impl Logic for UartReceiver {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, synchroniser, hears, beats_left, sample, left, bits, came, failed);
+        dff_setup!(self, clock, synchroniser, hears, beats_left, left, bits, came, failed);
         self.synchroniser.d.next = (self.synchroniser.q.val() << 1) | bit_cast::<2, 1>(self.rx.val().into());
         self.line.next = self.synchroniser.q.val().get_bit(1);
-        self.sample.d.next = self.beats_left.q.val() == 1;
+        self.sample.next = !self.beats_left.q.val().any();
         self.beats_left.d.next = self.beats_left.q.val() - 1;
         self.came.d.next = false;
         self.failed.d.next = false;
-        if self.sample.q.val() {
+        if self.sample.val() {
             self.beats_left.d.next = self.period.val();
         }
         if (self.hears.q.val() == Hears::Rest) & !self.line.val() {
             self.hears.d.next = Hears::Start;
             self.beats_left.d.next = self.half.val();
-            self.sample.d.next = false;
         }
-        if (self.hears.q.val() == Hears::Start) & self.sample.q.val() {
+        if (self.hears.q.val() == Hears::Start) & self.sample.val() {
             self.hears.d.next = Hears::Data;
             self.left.d.next = 7.into();
             if self.line.val() {
                 self.hears.d.next = Hears::Rest;
             }
         }
-        if (self.hears.q.val() == Hears::Data) & self.sample.q.val() {
+        if (self.hears.q.val() == Hears::Data) & self.sample.val() {
             self.bits.d.next = (self.bits.q.val() >> 1) | (bit_cast::<8, 1>(self.line.val().into()) << 7);
             self.left.d.next = self.left.q.val() - 1;
             if !self.left.q.val().any() {
                 self.hears.d.next = Hears::Stop;
             }
         }
-        if (self.hears.q.val() == Hears::Stop) & self.sample.q.val() {
+        if (self.hears.q.val() == Hears::Stop) & self.sample.val() {
             self.hears.d.next = Hears::Rest;
             self.came.d.next = self.line.val();
             self.failed.d.next = !self.line.val();

@@ -11,7 +11,7 @@ use crate::support::prelude::*;
 const OSCILLATOR_MHZ: u32 = 25;
 /// Clock of everything inside in MHz, a multiple of 10 (PLL, baud rate): what place and route reaches, see
 /// `bitstreams/ulx3s-85f/manifest.toml`.
-const CLOCK_MHZ: u32 = 80;
+const CLOCK_MHZ: u32 = 60;
 /// The PLL's oscillator runs at about so many MHz; 400 to 800 are allowed.
 const PLL_MHZ: u32 = 600;
 /// Divisors of the PLL: the oscillator's clock to 5 MHz, the clock inside to 5 MHz, the PLL's oscillator to the clock.

@@ -8,8 +8,7 @@ use crate::support::prelude::*;
 /// Kinds of cycles.
 const ACTIVITIES: usize = Activity::ALL.len();
 
-/// Cycles of each activity, cycles in all, and bus beats of the program that runs or ran last. All that
-/// comes in stands in registers first: a beat is counted two beats later.
+/// Cycles of each activity, cycles in all, and bus beats of the program that runs or ran last.
 #[derive(LogicBlock)]
 pub struct Counters {
     pub clock: Signal<In, Clock>,
@@ -26,11 +25,6 @@ pub struct Counters {
     /// The counter at that word, or zero.
     pub value: Signal<Out, Bits<32>>,
 
-    clears: Register<Bit>,
-    counts: Register<Bit>,
-    counted_activity: Register<Bits<4>>,
-    counted_reads: Register<Bits<2>>,
-    counted_write: Register<Bit>,
     cycles: Register<Bits<32>>,
     reads: Register<Bits<32>>,
     writes: Register<Bits<32>>,
@@ -53,11 +47,6 @@ impl Default for Counters {
             write_beat: Default::default(),
             read_word: Default::default(),
             value: Default::default(),
-            clears: Default::default(),
-            counts: Default::default(),
-            counted_activity: Default::default(),
-            counted_reads: Default::default(),
-            counted_write: Default::default(),
             cycles: Default::default(),
             reads: Default::default(),
             writes: Default::default(),
@@ -74,35 +63,29 @@ impl Default for Counters {
 impl Logic for Counters {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, clears, counts, counted_activity, counted_reads, counted_write);
         dff_setup!(self, clock, cycles, reads, writes);
-        self.clears.d.next = self.clear.val();
-        self.counts.d.next = self.running.val();
-        self.counted_activity.d.next = self.activity.val();
-        self.counted_reads.d.next = self.read_beats.val();
-        self.counted_write.d.next = self.write_beat.val();
         self.value.next = 0.into();
         for i in 0..ACTIVITIES {
             self.counter[i].clock.next = self.clock.val();
             self.counter[i].d.next = self.counter[i].q.val();
-            if self.counts.q.val() & (self.counted_activity.q.val() == self.counted[i].val()) {
+            if self.running.val() & (self.activity.val() == self.counted[i].val()) {
                 self.counter[i].d.next = self.counter[i].q.val() + 1;
             }
-            if self.clears.q.val() {
+            if self.clear.val() {
                 self.counter[i].d.next = 0.into();
             }
             if self.read_word.val() == self.at_counter[i].val() {
                 self.value.next = self.counter[i].q.val();
             }
         }
-        if self.counts.q.val() {
+        if self.running.val() {
             self.cycles.d.next = self.cycles.q.val() + 1;
-            self.reads.d.next = self.reads.q.val() + bit_cast::<32, 2>(self.counted_reads.q.val());
-            if self.counted_write.q.val() {
+            self.reads.d.next = self.reads.q.val() + bit_cast::<32, 2>(self.read_beats.val());
+            if self.write_beat.val() {
                 self.writes.d.next = self.writes.q.val() + 1;
             }
         }
-        if self.clears.q.val() {
+        if self.clear.val() {
             self.cycles.d.next = 0.into();
             self.reads.d.next = 0.into();
             self.writes.d.next = 0.into();

@@ -47,8 +47,6 @@ pub struct Lite {
     data_held: Register<Bit>,
     data: Register<Bits<32>>,
     strobe: Register<Bits<4>>,
-    /// A register is written in this beat.
-    writes: Register<Bit>,
     confirms: Register<Bit>,
     read_held: Register<Bit>,
     read_looked_up: Register<Bit>,
@@ -92,7 +90,6 @@ impl Default for Lite {
             data_held: Default::default(),
             data: Default::default(),
             strobe: Default::default(),
-            writes: Default::default(),
             confirms: Default::default(),
             read_held: Default::default(),
             read_looked_up: Default::default(),
@@ -108,7 +105,7 @@ impl Default for Lite {
 impl Logic for Lite {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, address_held, address, data_held, data, strobe, writes, confirms);
+        dff_setup!(self, clock, address_held, address, data_held, data, strobe, confirms);
         dff_setup!(self, clock, read_held, read_looked_up, read_address, answers, answer);
 
         // Writes.
@@ -137,11 +134,7 @@ impl Logic for Lite {
         if self.bready.val() {
             self.confirms.d.next = false;
         }
-        self.writes.d.next = self.address_held.q.val()
-            & self.data_held.q.val()
-            & !self.confirms.q.val()
-            & !self.writes.q.val();
-        self.write.next = self.writes.q.val();
+        self.write.next = self.address_held.q.val() & self.data_held.q.val() & !self.confirms.q.val();
         if self.write.val() {
             self.address_held.d.next = false;
             self.data_held.d.next = false;
@@ -172,7 +165,6 @@ impl Logic for Lite {
         if self.reset.val() {
             self.address_held.d.next = false;
             self.data_held.d.next = false;
-            self.writes.d.next = false;
             self.confirms.d.next = false;
             self.read_held.d.next = false;
             self.read_looked_up.d.next = false;

@@ -35,7 +35,6 @@ pub struct Attention<
     pub row_read_valid: Signal<Out, Bit>,
     pub row_read_ready: Signal<In, Bit>,
     pub row_read_address: Signal<Out, Bits<20>>,
-    pub row_read_comes: Signal<In, Bit>,
     pub row_read_data: Signal<In, Bits<WORD>>,
 
     /// Lanes: queries, probabilities, context scales.
@@ -45,7 +44,6 @@ pub struct Attention<
     pub row_address: Signal<Out, Bits<A>>,
     pub row_data: Signal<Out, Bits<ROW>>,
     pub probability_write: Signal<Out, Bit>,
-    pub probability_holds: Signal<Out, Bit>,
     pub probability_address: Signal<Out, Bits<A>>,
     pub probability_data: Signal<Out, Bits<ROWS>>,
     pub context_write: Signal<Out, Bit>,
@@ -100,7 +98,7 @@ pub struct Attention<
     elements: Split<Bits<16>, V, WORD>,
     operands: Concat<Bits<9>, V, ROW>,
     /// Words of queries until the lanes take them.
-    query_rows: Fifo<ROW, 4>,
+    query_rows: Fifo<ROW, 3>,
     log_lanes: Constant<Bits<3>>,
 }
 
@@ -119,7 +117,7 @@ impl<
     fn default() -> Self {
         with_defaults!(
             clock, reset, start, job, busy, active, read_address, row_read_valid, row_read_ready, row_read_address,
-            row_read_comes, row_read_data, row_valid, row_ready, row_lane, row_address, row_data, probability_write, probability_holds,
+            row_read_data, row_valid, row_ready, row_lane, row_address, row_data, probability_write,
             probability_address, probability_data, context_write, context_lane, context_bank, context_multiplier,
             context_shift, beat, beat_address, beat_first, beat_last, beat_scores, beat_contexts, beat_bank,
             beat_tag, logit_multiplier, logit_shift, result_valid, result_tag, results, drain_taken, drain_busy,
@@ -221,7 +219,7 @@ impl<
         for i in 0..V {
             self.operands.lane[i].next = self.elements.lane[i].val().get_bits::<9>(0);
         }
-        self.query_rows.write.next = self.row_read_comes.val();
+        self.query_rows.write.next = self.sequencer.row_comes.val();
         self.query_rows.write_data.next = self.operands.bus.val();
         self.query_rows.read_ready.next = self.row_ready.val();
         self.row_valid.next = self.query_rows.read_valid.val();
@@ -241,11 +239,10 @@ impl<
         self.softmax.read_address.next = self.sequencer.key_address.val();
         self.softmax.multiplier.next = self.of_contexts.bits.val();
         self.softmax.shift.next = self.of_contexts_shift.bits.val().get_bits::<5>(0);
-        self.sequencer.probability_write.next = self.softmax.probability_holds.val();
+        self.sequencer.probability_write.next = self.softmax.probability_write.val();
         self.sequencer.scale_write.next = self.softmax.context_write.val();
         self.sequencer.scale_lane.next = self.softmax.context_lane.val();
         self.probability_write.next = self.softmax.probability_write.val();
-        self.probability_holds.next = self.softmax.probability_holds.val();
         self.probability_address.next = self.sequencer.probability_address.val();
         self.probability_data.next = self.softmax.probability_data.val();
         self.context_write.next = self.softmax.context_write.val();

@@ -15,15 +15,15 @@ use super::row_loader::RowLoader;
 use crate::drain::Drain;
 use crate::epilogue::{Epilogue, RESIDUAL_LATENCY};
 use crate::lane_array::{LaneArray, PARAMETERS_READ, ROWS_READ};
-use crate::scratchpad::Scratchpad;
+use crate::scratchpad::{self, Scratchpad};
 use crate::support::prelude::*;
 
 /// Beats from a beat to its layer's scales at the lanes, which put them into registers.
 const SCALES: usize = PARAMETERS_READ - 1;
 /// Beats from the last beat of a bank to the first in which its rows may be replaced.
 const BANK_USED: usize = ROWS_READ - 1;
-/// Beats from a read of the residual memory to its word at the reader, behind a register more than the epilogue's.
-const RESIDUAL_COMES: usize = RESIDUAL_LATENCY + 1;
+/// Beats from a word of the residual memory to when readers expect it: as if it were the scratchpad's.
+const RESIDUAL_WORD: usize = scratchpad::LATENCY - RESIDUAL_LATENCY;
 
 /// P lanes of V = P = 2^L multipliers; `A` bits of a row address of attention, `R` of the lanes' rows, `K` of a
 /// score address, `N` of the scratchpad, `B` of half of it, `M` of the residual memory, `NORM` of a
@@ -133,12 +133,8 @@ pub struct Compute<
     /// What is read of it, behind the choice of who reads.
     residual_reads: Register<Bit>,
     residual_read_address: Register<Bits<M>>,
-    residual_word: Register<Bits<WORD>>,
-    residual_to_norm: ValidDelay<RESIDUAL_COMES>,
-    residual_to_copy: ValidDelay<RESIDUAL_COMES>,
+    residual_word: Delay<Bits<WORD>, RESIDUAL_WORD>,
     /// Banks whose last beat is on its way to their rows.
-    /// Rows come from the loader, not from attention: no word of attention's waited a beat ago.
-    loaders_turn: Register<Bit>,
     use_0: ValidDelay<BANK_USED>,
     use_1: ValidDelay<BANK_USED>,
 
@@ -158,10 +154,6 @@ pub struct Compute<
     nine_bits: Delay<Bit, SCALES>,
 
     attention_rows: Constant<Bits<R>>,
-    /// Who reads rows of the scratchpad.
-    to_copy: Constant<Bits<2>>,
-    to_route: Constant<Bits<2>>,
-    to_attention: Constant<Bits<2>>,
 }
 
 impl<
@@ -233,16 +225,13 @@ impl<
             write_error, scratchpad_write, scratchpad_address, scratchpad_data, residual_write, residual_address,
             residual_data, loads, loads_queued, jobs, dispatch, moves, loader, matrix, norm, copy, attention, drain,
             epilogue, fetch_reset, engines_reset, attention_reset, results_reset, streams_reset, forget, taken, settled, gate_words, shift, bias_shift, nine_bits, residual_reads, residual_read_address,
-            residual_word, residual_to_norm, residual_to_copy, loaders_turn, use_0, use_1;
+            residual_word, use_0, use_1;
             fetch: Fetch::new(arch),
             route: Route::new(arch.queue_nodes as usize),
             lanes: LaneArray::new(4 * arch.bank_words as usize),
             scratchpad: Scratchpad::new(arch.scratchpad_words as usize),
             residual: Ram::new(arch.residual_words as usize),
             attention_rows: Constant::new((1_u64 << A).into()),
-            to_copy: Constant::new(0_u64.into()),
-            to_route: Constant::new(1_u64.into()),
-            to_attention: Constant::new(2_u64.into()),
         )
     }
 }
@@ -307,7 +296,6 @@ impl<
         dff_setup!(
             self,
             clock,
-            loaders_turn,
             loads_queued,
             gate_words,
             fetch_reset,
@@ -317,8 +305,7 @@ impl<
             streams_reset,
             taken,
             residual_reads,
-            residual_read_address,
-            residual_word
+            residual_read_address
         );
         self.fetch.clock.next = self.clock.val();
         self.loads.clock.next = self.clock.val();
@@ -335,8 +322,7 @@ impl<
         self.epilogue.clock.next = self.clock.val();
         self.scratchpad.clock.next = self.clock.val();
         self.residual.clock.next = self.clock.val();
-        self.residual_to_norm.clock.next = self.clock.val();
-        self.residual_to_copy.clock.next = self.clock.val();
+        self.residual_word.clock.next = self.clock.val();
         self.use_0.clock.next = self.clock.val();
         self.use_1.clock.next = self.clock.val();
         self.shift.clock.next = self.clock.val();
@@ -362,9 +348,6 @@ impl<
         self.lanes.reset.next = self.results_reset.q.val();
         self.drain.reset.next = self.results_reset.q.val();
         self.epilogue.reset.next = self.results_reset.q.val();
-        self.scratchpad.reset.next = self.engines_reset.q.val();
-        self.residual_to_norm.reset.next = self.engines_reset.q.val();
-        self.residual_to_copy.reset.next = self.engines_reset.q.val();
         self.use_0.reset.next = self.engines_reset.q.val();
         self.use_1.reset.next = self.engines_reset.q.val();
 
@@ -453,7 +436,7 @@ impl<
         self.loader.entry_valid.next = self.entry_valid.val();
         self.entry_ready.next = self.loader.entry_ready.val();
         self.loader.entry_data.next = self.entry_data.val();
-        self.loader.row_ready.next = self.lanes.row_ready.val() & self.loaders_turn.q.val();
+        self.loader.row_ready.next = self.lanes.row_ready.val() & !self.attention.row_valid.val();
         self.loader.data_ready.next = self.copy.data_ready.val();
         self.use_0.d.next = self.matrix.use_0.val();
         self.use_1.d.next = self.matrix.use_1.val();
@@ -520,8 +503,7 @@ impl<
         // Attention engine.
         self.attention.start.next = self.dispatch.start_attention.val();
         self.attention.job.next = self.jobs.read_data.val();
-        self.attention.row_ready.next = self.lanes.row_ready.val() & !self.loaders_turn.q.val();
-        self.loaders_turn.d.next = !self.attention.row_valid.val();
+        self.attention.row_ready.next = self.lanes.row_ready.val();
         self.attention.result_valid.next = self.lanes.result_valid.val();
         self.attention.result_tag.next = self.lanes.result_tag.val().get_bits::<48>(0);
         self.attention.results.next = self.lanes.results.val();
@@ -533,15 +515,14 @@ impl<
         self.lanes.row_lane.next = self.loader.row_lane.val();
         self.lanes.row_address.next = self.loader.row_address.val();
         self.lanes.row_data.next = self.loader.row_data.val();
-        if !self.loaders_turn.q.val() {
-            self.lanes.row_valid.next = self.attention.row_valid.val();
+        if self.attention.row_valid.val() {
+            self.lanes.row_valid.next = true;
             self.lanes.row_lane.next = self.attention.row_lane.val();
             self.lanes.row_address.next =
                 bit_cast::<R, A>(self.attention.row_address.val()) | self.attention_rows.val();
             self.lanes.row_data.next = self.attention.row_data.val();
         }
         self.lanes.probability_write.next = self.attention.probability_write.val();
-        self.lanes.probability_holds.next = self.attention.probability_holds.val();
         self.lanes.probability_address.next =
             bit_cast::<R, A>(self.attention.probability_address.val()) | self.attention_rows.val();
         self.lanes.probability_data.next = self.attention.probability_data.val();
@@ -609,21 +590,12 @@ impl<
             | self.route.read_valid.val()
             | self.copy.scratchpad_read_valid.val();
         self.scratchpad.row_address.next = self.copy.read_address.val().get_bits::<N>(0);
-        self.scratchpad.row_reader.next = self.to_copy.val();
         if self.route.read_valid.val() {
             self.scratchpad.row_address.next = self.route.read_address.val().get_bits::<N>(0);
-            self.scratchpad.row_reader.next = self.to_route.val();
         }
         if self.attention.row_read_valid.val() {
             self.scratchpad.row_address.next = self.attention.row_read_address.val().get_bits::<N>(0);
-            self.scratchpad.row_reader.next = self.to_attention.val();
         }
-        self.attention.row_read_comes.next =
-            self.scratchpad.row_comes.val() & (self.scratchpad.row_comes_to.val() == self.to_attention.val());
-        self.route.read_comes.next =
-            self.scratchpad.row_comes.val() & (self.scratchpad.row_comes_to.val() == self.to_route.val());
-        self.copy.scratchpad_read_comes.next =
-            self.scratchpad.row_comes.val() & (self.scratchpad.row_comes_to.val() == self.to_copy.val());
         self.attention.row_read_ready.next = self.scratchpad.row_ready.val();
         self.attention.row_read_data.next = self.scratchpad.row_data.val();
         self.route.read_ready.next = self.scratchpad.row_ready.val() & !self.attention.row_read_valid.val();
@@ -632,9 +604,9 @@ impl<
             & !self.route.read_valid.val();
         self.route.read_data.next = self.scratchpad.row_data.val();
         self.copy.scratchpad_read_data.next = self.scratchpad.row_data.val();
-        self.norm.write_ready.next = !self.epilogue.scratchpad_holds.val();
+        self.norm.write_ready.next = !self.epilogue.scratchpad_write.val();
         self.copy.scratchpad_write_ready.next =
-            !self.epilogue.scratchpad_holds.val() & !self.norm.write_valid.val();
+            !self.epilogue.scratchpad_write.val() & !self.norm.write_valid.val();
         self.scratchpad_write.next = self.copy.scratchpad_write_valid.val();
         self.scratchpad_address.next = self.copy.write_address.val();
         self.scratchpad_data.next = self.copy.word_data.val();
@@ -669,14 +641,9 @@ impl<
         self.copy.residual_read_ready.next = !self.epilogue.residual_read.val() & !self.norm.read_valid.val();
         self.epilogue.residual_read_data.next = self.residual.read_data.val();
         self.residual_word.d.next = self.residual.read_data.val();
-        self.residual_to_norm.d.next = self.norm.read_valid.val() & self.norm.read_ready.val();
-        self.norm.read_comes.next = self.residual_to_norm.q.val();
-        self.residual_to_copy.d.next =
-            self.copy.residual_read_valid.val() & self.copy.residual_read_ready.val();
-        self.copy.residual_read_comes.next = self.residual_to_copy.q.val();
         self.norm.read_data.next = self.residual_word.q.val();
         self.copy.residual_read_data.next = self.residual_word.q.val();
-        self.copy.residual_write_ready.next = !self.epilogue.residual_holds.val();
+        self.copy.residual_write_ready.next = !self.epilogue.residual_write.val();
         self.residual_write.next = self.copy.residual_write_valid.val();
         self.residual_address.next = self.copy.write_address.val();
         self.residual_data.next = self.copy.word_data.val();

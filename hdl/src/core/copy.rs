@@ -29,9 +29,7 @@ pub struct Copy<const ENTRY: usize, const WORD: usize, const L: usize> {
     pub residual_read_valid: Signal<Out, Bit>,
     pub residual_read_ready: Signal<In, Bit>,
     pub read_address: Signal<Out, Bits<20>>,
-    pub scratchpad_read_comes: Signal<In, Bit>,
     pub scratchpad_read_data: Signal<In, Bits<WORD>>,
-    pub residual_read_comes: Signal<In, Bit>,
     pub residual_read_data: Signal<In, Bits<WORD>>,
 
     /// To the scratchpad, to the residual memory.
@@ -68,9 +66,7 @@ pub struct Copy<const ENTRY: usize, const WORD: usize, const L: usize> {
     held: Skid<WORD>,
     /// Where the next word goes.
     address: Register<Bits<20>>,
-    /// The same twice: for words, and for who must wait.
-    from_memory: Replica<Bit>,
-    takes_memory: Replica<Bit>,
+    from_memory: Register<Bit>,
     from_residual: Register<Bit>,
     to_memory: Register<Bit>,
     to_residual: Register<Bit>,
@@ -85,11 +81,11 @@ impl<const ENTRY: usize, const WORD: usize, const L: usize> Default for Copy<ENT
         assert_eq!(2 * ENTRY, WORD, "a word is two entries");
         with_defaults!(
             clock, reset, start, job, busy, data_valid, data_ready, data, scratchpad_read_valid,
-            scratchpad_read_ready, residual_read_valid, residual_read_ready, read_address,
-            scratchpad_read_comes, scratchpad_read_data, residual_read_comes, residual_read_data, scratchpad_write_valid, scratchpad_write_ready, residual_write_valid,
+            scratchpad_read_ready, residual_read_valid, residual_read_ready, read_address, scratchpad_read_data,
+            residual_read_data, scratchpad_write_valid, scratchpad_write_ready, residual_write_valid,
             residual_write_ready, write_address, memory_valid, memory_ready, memory_address, memory_bytes,
             memory_word_valid, memory_word_ready, word_data, work, begins, active, asking, count, reader, widen,
-            half, from_memory, takes_memory, from_residual, to_memory, to_residual, held, next_count, address;
+            half, from_memory, from_residual, to_memory, to_residual, held, next_count, address;
             source: field("copy", "source"),
             destination: field("copy", "destination"),
             words: field("copy", "words"),
@@ -106,7 +102,7 @@ impl<const ENTRY: usize, const WORD: usize, const L: usize> Logic for Copy<ENTRY
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, work, begins, active, asking, count, address, half);
-        dff_setup!(self, clock, from_memory, takes_memory, from_residual, to_memory, to_residual);
+        dff_setup!(self, clock, from_memory, from_residual, to_memory, to_residual);
         self.source.bus.next = self.work.q.val();
         self.destination.bus.next = self.work.q.val();
         self.words.bus.next = self.work.q.val();
@@ -125,15 +121,13 @@ impl<const ENTRY: usize, const WORD: usize, const L: usize> Logic for Copy<ENTRY
         self.residual_read_valid.next = self.reader.read_valid.val() & self.from_residual.q.val();
         self.read_address.next = self.reader.read_address.val();
         self.reader.read_ready.next = self.scratchpad_read_ready.val();
-        self.reader.read_comes.next = self.scratchpad_read_comes.val();
         self.reader.read_data.next = self.scratchpad_read_data.val();
         if self.from_residual.q.val() {
             self.reader.read_ready.next = self.residual_read_ready.val();
-            self.reader.read_comes.next = self.residual_read_comes.val();
             self.reader.read_data.next = self.residual_read_data.val();
         }
         self.data_ready.next =
-            self.active.q.val() & self.takes_memory.q.val() & (!self.half.q.val() | self.held.in_ready.val());
+            self.active.q.val() & self.from_memory.q.val() & (!self.half.q.val() | self.held.in_ready.val());
         self.widen.clock.next = self.clock.val();
         self.widen.narrow.next = self.data.val();
         self.widen.take.next = self.data_valid.val() & self.data_ready.val();
@@ -195,7 +189,6 @@ impl<const ENTRY: usize, const WORD: usize, const L: usize> Logic for Copy<ENTRY
         if self.start.val() {
             self.work.d.next = self.job.val();
             self.from_memory.d.next = self.source_space.bits.val() == self.memory.val();
-            self.takes_memory.d.next = self.source_space.bits.val() == self.memory.val();
             self.from_residual.d.next = self.source_space.bits.val() == self.residual.val();
             self.to_memory.d.next = self.destination_space.bits.val() == self.memory.val();
             self.to_residual.d.next = self.destination_space.bits.val() == self.residual.val();

@@ -1,6 +1,6 @@
 //! Fetch: descriptors in order, checked; jobs to the dispatcher; reads of rows, parameters and data ahead of their use.
 //!
-//! A descriptor is read, its products are formed with one multiplier (twelve
+//! A descriptor is read, its products are formed with one multiplier (ten
 //! beats), its operands and its place in memory are checked, and it is handed on
 //! as a [`job`](super::job). If it needs something from memory, the row
 //! loader is told what comes and the stream is asked for it. So memory is
@@ -101,32 +101,18 @@ pub struct Fetch<const L: usize, const EXPERTS: usize> {
     moved: Register<Bit>,
 
     operands: Operands<L>,
-    /// What it writes, what it reads ends outside of memory; it reads what a program may write. Known a beat
-    /// after the operands.
-    writes_beyond: Register<Bit>,
-    reads_beyond: Register<Bit>,
-    reads_written: Register<Bit>,
-    /// A beat later: something is wrong with what it writes, reads, with its operands.
-    write_fault: Register<Bit>,
-    read_fault: Register<Bit>,
-    operand_fault: Register<Bit>,
     error: Register<Bits<4>>,
     read_address: Register<Bits<40>>,
     bytes: Register<Bits<32>>,
     expert_end: Signal<Local, Bits<40>>,
     /// The expert at `read_address` lies in memory, likewise.
     expert_inside: Register<Bit>,
-    /// The walk moves on to the next expert; it did a beat ago.
-    steps: Register<Bit>,
     stepped: Register<Bit>,
     /// The expert that is looked at; it and those before it.
     expert: Register<Bits<EXPERTS>>,
     experts_before: Register<Bits<EXPERTS>>,
     closed: Register<Bit>,
-    /// Jobs had started, so that experts may be read; experts had tokens, both a beat ago.
-    started: Register<Bit>,
-    with_tokens: Register<Bits<EXPERTS>>,
-    /// What was known of these a beat ago: `expert` has tokens, and may be read; experts with tokens are left.
+    /// What was known a beat ago: `expert` has tokens, and may be read; experts with tokens are left.
     expert_here: Register<Bit>,
     experts_left: Register<Bit>,
     next_expert: Signal<Local, Bit>,
@@ -149,7 +135,7 @@ impl<const L: usize, const EXPERTS: usize> Fetch<L, EXPERTS> {
             descriptor_valid, descriptor_ready, descriptor_data, run_valid, run_ready, run_address, run_bytes,
             load_valid, load_ready, load, job_valid, job_ready, job, jobs_started, last_job_left, waiting, queues_closed, fault,
             phase, address, in_flight, index, formed, descriptor, reserved, fetched, taken, fetch_end, fetch_inside, moved,
-            writes_beyond, reads_beyond, reads_written, write_fault, read_fault, operand_fault, error, read_address, bytes, expert_end, expert_inside, steps, stepped, expert, experts_before, closed, started, with_tokens, expert_here, experts_left,
+            error, read_address, bytes, expert_end, expert_inside, stepped, expert, experts_before, closed, expert_here, experts_left,
             next_expert;
             operands: Operands::new(arch),
             rows: Constant::new(ROWS.into()),
@@ -184,36 +170,19 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
             self,
             clock,
             bytes,
-            writes_beyond,
-            reads_beyond,
-            reads_written,
-            write_fault,
-            read_fault,
-            operand_fault,
             expert,
             experts_before,
             closed,
             fetch_inside,
             moved,
             expert_inside,
-            steps,
             stepped,
-            started,
-            with_tokens,
             expert_here,
             experts_left
         );
         self.operands.clock.next = self.clock.val();
         self.operands.descriptor.next = self.descriptor.q.val();
         self.operands.form.next = 0.into();
-        self.writes_beyond.d.next =
-            self.operands.write_end.val() > bit_cast::<40, 32>(self.writable_bytes.val());
-        self.reads_beyond.d.next = self.operands.read_end.val() > bit_cast::<40, 32>(self.total_bytes.val());
-        self.reads_written.d.next = self.operands.read_start.val() < self.writable_bytes.val();
-        self.write_fault.d.next = self.operands.to_memory.val() & self.writes_beyond.q.val();
-        self.read_fault.d.next =
-            self.operands.reads.val() & !self.operands.is_experts.val() & self.reads_beyond.q.val();
-        self.operand_fault.d.next = self.operands.illegal.val() | self.reserved.q.val();
 
         // Descriptors, up to two ahead.
         self.fetch_end.next = bit_cast::<40, 32>(self.address.q.val()) + self.descriptor_bytes.val();
@@ -269,11 +238,9 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
         self.fault.next = false;
 
         self.next_expert.next = false;
-        self.started.d.next = self.jobs_started.val() | self.last_job_left.val();
-        self.with_tokens.d.next = self.waiting.val();
-        self.expert_here.d.next =
-            self.started.q.val() & (self.with_tokens.q.val() & self.expert.q.val()).any();
-        self.experts_left.d.next = (self.with_tokens.q.val() & !self.experts_before.q.val()).any();
+        self.expert_here.d.next = (self.jobs_started.val() | self.last_job_left.val())
+            & (self.waiting.val() & self.expert.q.val()).any();
+        self.experts_left.d.next = (self.waiting.val() & !self.experts_before.q.val()).any();
         match self.phase.q.val() {
             Phase::Take => {
                 self.error.d.next = 0.into();
@@ -289,32 +256,34 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
             }
             Phase::Form => {
                 self.formed.d.next = self.formed.q.val() + 1;
-                if self.formed.q.val() == 2 {
+                if self.formed.q.val() == 1 {
                     self.operands.form.next = 1.into();
                 }
-                if self.formed.q.val() == 4 {
+                if self.formed.q.val() == 3 {
                     self.operands.form.next = 2.into();
                 }
-                if self.formed.q.val() == 6 {
+                if self.formed.q.val() == 5 {
                     self.operands.form.next = 3.into();
                 }
-                if self.formed.q.val() == 11 {
+                if self.formed.q.val() == 9 {
                     self.phase.d.next = Phase::Check;
                 }
             }
             Phase::Check => {
                 self.read_address.d.next = bit_cast::<40, 32>(self.operands.read_start.val());
                 self.bytes.d.next = self.operands.read_length.val().get_bits::<32>(0);
-                self.expert.d.next = 1.into();
-                self.experts_before.d.next = 0.into();
-                self.closed.d.next = false;
-                if self.write_fault.q.val() {
+                if self.operands.to_memory.val()
+                    & (self.operands.write_end.val() > bit_cast::<40, 32>(self.writable_bytes.val()))
+                {
                     self.error.d.next = self.write_window_error.val();
                 }
-                if self.read_fault.q.val() {
+                if self.operands.reads.val()
+                    & !self.operands.is_experts.val()
+                    & (self.operands.read_end.val() > bit_cast::<40, 32>(self.total_bytes.val()))
+                {
                     self.error.d.next = self.read_window_error.val();
                 }
-                if self.operand_fault.q.val() {
+                if self.operands.illegal.val() | self.reserved.q.val() {
                     self.error.d.next = self.operand_error.val();
                 }
                 if self.operands.unknown.val() {
@@ -329,10 +298,15 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
                     if self.operands.reads.val() {
                         self.phase.d.next = Phase::Load;
                     }
-                    if self.operands.from_memory.val() & self.reads_written.q.val() {
+                    if self.operands.from_memory.val()
+                        & (self.operands.read_start.val() < self.writable_bytes.val())
+                    {
                         self.phase.d.next = Phase::AwaitCopy;
                     }
                     if self.operands.is_experts.val() {
+                        self.expert.d.next = 1.into();
+                        self.experts_before.d.next = 0.into();
+                        self.closed.d.next = false;
                         self.phase.d.next = Phase::Walk;
                     }
                     if self.error.q.val().any() | self.operands.is_end.val() {
@@ -346,10 +320,10 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
                 }
             }
             Phase::Walk => {
-                // One expert in three beats.
+                // One expert in two beats.
                 self.closed.d.next =
                     self.closed.q.val() | (self.jobs_started.val() & self.queues_closed.val());
-                if self.steps.q.val() | self.stepped.q.val() {
+                if self.stepped.q.val() {
                     self.phase.d.next = Phase::Walk;
                 } else if self.expert_here.q.val() {
                     if self.expert_inside.q.val() {
@@ -393,9 +367,8 @@ impl<const L: usize, const EXPERTS: usize> Logic for Fetch<L, EXPERTS> {
         }
 
         self.expert_inside.d.next = self.expert_end.val() <= bit_cast::<40, 32>(self.total_bytes.val());
-        self.steps.d.next = self.next_expert.val();
-        self.stepped.d.next = self.steps.q.val() | (self.phase.q.val() == Phase::Hand);
-        if self.steps.q.val() {
+        self.stepped.d.next = self.next_expert.val() | (self.phase.q.val() == Phase::Hand);
+        if self.next_expert.val() {
             self.expert.d.next = self.expert.q.val() << 1;
             self.experts_before.d.next = self.experts_before.q.val() | self.expert.q.val();
             self.read_address.d.next =

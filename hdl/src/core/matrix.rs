@@ -119,27 +119,18 @@ pub struct Matrix<const L: usize, const R: usize> {
     span: DivideUp<L>,
     visits: Visits,
 
-    /// The job is a linear layer; the phase of a beat ago was that of the second layer of experts.
-    linear: Register<Bit>,
-    second: Register<Bit>,
+    linear: Signal<Local, Bit>,
+    second: Signal<Local, Bit>,
+    active: Signal<Local, Bit>,
     along: Signal<Local, Bit>,
     /// Words of the inner and of the outer channels.
     inner_words: Register<Bits<16>>,
     outer_words: Register<Bits<16>>,
     row_words: Signal<Local, Bits<16>>,
     groups: Signal<Local, Bits<16>>,
-    /// A layer has begun; what is derived from it stands, and it has not ended.
+    /// A layer has begun, and what is derived from it stands.
     began: Register<Bit>,
-    active: Register<Bit>,
-    /// Its last beat was a beat ago.
-    ended: Register<Bit>,
-    /// There is room behind the lanes for the result of the next beat.
-    room: Register<Bit>,
-    /// All three: the layer goes on, its rows are there, there is room. Once more for a token's and for a group's
-    /// last beat, whose wires go far.
-    ready: Replica<Bit>,
-    ready_to_end: Replica<Bit>,
-    ready_to_end_group: Replica<Bit>,
+    prepared: Register<Bit>,
     in_layer: Signal<Local, Bit>,
 
     word: Register<Bits<16>>,
@@ -179,9 +170,9 @@ pub struct Matrix<const L: usize, const R: usize> {
     written: Register<Bit>,
     input_there: Signal<Local, Bit>,
     visit_there: Signal<Local, Bit>,
+    room: Signal<Local, Bit>,
     issue: Signal<Local, Bit>,
     token_ends: Signal<Local, Bit>,
-    set_ends: Signal<Local, Bit>,
     group_ends: Signal<Local, Bit>,
     base: Signal<Local, Bits<20>>,
     group_channels: Signal<Local, Bits<20>>,
@@ -197,7 +188,7 @@ pub struct Matrix<const L: usize, const R: usize> {
     bank_1: Constant<Bits<R>>,
     lanes: Constant<Bits<16>>,
     last_element: Constant<Bits<7>>,
-    nearly_full: Constant<Bits<5>>,
+    depth: Constant<Bits<5>>,
     log_lanes: Constant<Bits<3>>,
     to_channels: Constant<Bits<8>>,
     to_residual: Constant<Bits<8>>,
@@ -212,10 +203,10 @@ impl<const L: usize, const R: usize> Default for Matrix<L, R> {
             expert_valid, expert_ready, expert_last, expert_none, rewind, visit_valid, visit_ready, visit_token,
             visit_score, visit_last, beat, read_address, beat_address, beat_first, beat_last, beat_bank, beat_tag,
             shift, bias_shift, nine_bits, drain_taken, results_pending, wait_rows, wait_input, wait_room,
-            wait_visit, phase, work, inner, outer, span, visits, linear, second, along, inner_words, outer_words, row_words, groups, began, active, ended, room, ready, ready_to_end, ready_to_end_group, in_layer,
+            wait_visit, phase, work, inner, outer, span, visits, linear, second, active, along, inner_words, outer_words, row_words, groups, began, prepared, in_layer,
             word, token, set, group, bank, offset, out_offset, channel_offset, set_offset, time_word, element,
             outputs_left, results, next_word, next_token, next_set, next_group, after_next_word, after_next_token, after_next_set, after_next_group, next_offset, last_word, last_of_set, last_set, written,
-            last_token, last_group, rows_there, input_there, visit_there, issue, token_ends, set_ends, group_ends, base,
+            last_token, last_group, rows_there, input_there, visit_there, room, issue, token_ends, group_ends, base,
             group_channels, element_last, address, stride, words, emit, gelu, gelu_bits, residual;
             opcode: opcode(),
             linear_input: field("linear", "input"),
@@ -243,7 +234,7 @@ impl<const L: usize, const R: usize> Default for Matrix<L, R> {
             bank_1: Constant::new((1_u64 << (R - 2)).into()),
             lanes: Constant::new(lanes.into()),
             last_element: Constant::new((lanes - 1).into()),
-            nearly_full: Constant::new((drain::DEPTH as u64 - 1).into()),
+            depth: Constant::new((drain::DEPTH as u64).into()),
             log_lanes: Constant::new((L as u64).into()),
             to_channels: Constant::new((Destination::Channels as u64).into()),
             to_residual: Constant::new((Destination::Residual as u64).into()),
@@ -257,24 +248,7 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
     fn update(&mut self) {
         dff_setup!(self, clock, phase, work, word, token, set, group, bank, offset, out_offset);
         dff_setup!(self, clock, channel_offset, set_offset, time_word, element, outputs_left, results);
-        dff_setup!(
-            self,
-            clock,
-            inner_words,
-            outer_words,
-            began,
-            active,
-            ended,
-            room,
-            ready,
-            ready_to_end,
-            ready_to_end_group,
-            linear,
-            second,
-            last_word,
-            last_of_set,
-            last_set
-        );
+        dff_setup!(self, clock, inner_words, outer_words, began, prepared, last_word, last_of_set, last_set);
         dff_setup!(self, clock, last_group, written, rows_there);
         self.opcode.bus.next = self.work.q.val();
         self.linear_input.bus.next = self.work.q.val();
@@ -301,16 +275,16 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
         self.set_words.bus.next = self.work.q.val();
 
         // The layer.
-        self.second.d.next = self.phase.q.val() == Phase::Second;
-        self.in_layer.next = (self.phase.q.val() == Phase::Layer)
-            | (self.phase.q.val() == Phase::First)
-            | (self.phase.q.val() == Phase::Second);
+        self.linear.next = self.phase.q.val() == Phase::Layer;
+        self.second.next = self.phase.q.val() == Phase::Second;
+        self.in_layer.next = self.linear.val() | self.second.val() | (self.phase.q.val() == Phase::First);
         self.began.d.next = self.in_layer.val();
-        self.along.next =
-            self.linear.q.val() & (self.linear_destination.bits.val() == self.to_channels.val());
+        self.prepared.d.next = self.in_layer.val() & self.began.q.val();
+        self.active.next = self.in_layer.val() & self.prepared.q.val();
+        self.along.next = self.linear.val() & (self.linear_destination.bits.val() == self.to_channels.val());
         self.inner.x.next = self.experts_channels.bits.val();
         self.outer.x.next = self.experts_hidden_channels.bits.val();
-        if self.linear.q.val() {
+        if self.linear.val() {
             self.inner.x.next = self.linear_inputs.bits.val();
             self.outer.x.next = self.linear_outputs.bits.val();
         }
@@ -319,7 +293,7 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
         self.outer_words.d.next = self.outer.y.val();
         self.row_words.next = self.inner_words.q.val();
         self.groups.next = self.outer_words.q.val();
-        if self.second.q.val() {
+        if self.second.val() {
             self.row_words.next = self.outer_words.q.val();
             self.groups.next = self.inner_words.q.val();
         }
@@ -334,41 +308,36 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
         self.after_next_token.next = self.token.q.val() + 2;
         self.after_next_set.next = self.set.q.val() + 2;
         self.after_next_group.next = self.group.q.val() + 2;
-        self.last_token.next = (self.linear.q.val() & self.last_of_set.q.val() & self.last_set.q.val())
-            | (!self.linear.q.val() & self.visits.last.val());
+        self.last_token.next = self.visits.last.val();
+        if self.linear.val() {
+            self.last_token.next = self.last_of_set.q.val() & self.last_set.q.val();
+        }
 
         // Whether it can be.
-        self.input_there.next = self.written.q.val();
-        self.visit_there.next = self.visits.valid.val();
-        self.issue.next = self.ready.q.val() & self.input_there.val() & self.visit_there.val();
-        // With one more that was issued meanwhile, as many results as the drain takes are on their way.
-        self.room.d.next = self.results.q.val() < self.nearly_full.val();
-        self.token_ends.next = self.ready_to_end.q.val()
+        self.input_there.next = !self.limited.val() | self.written.q.val();
+        self.visit_there.next = self.linear.val() | self.visits.valid.val();
+        self.room.next = !self.last_word.q.val() | (self.results.q.val() != self.depth.val());
+        self.issue.next = self.active.val()
+            & self.rows_there.q.val()
             & self.input_there.val()
             & self.visit_there.val()
-            & self.last_word.q.val();
-        self.group_ends.next = self.ready_to_end_group.q.val()
-            & self.input_there.val()
-            & self.visit_there.val()
-            & self.last_word.q.val()
-            & self.last_token.val();
-        self.ended.d.next = self.group_ends.val() & self.last_group.q.val();
-        self.active.d.next =
-            self.in_layer.val() & self.began.q.val() & !self.ended.q.val() & !self.ended.d.val();
-        self.wait_rows.next = self.active.q.val() & !self.rows_there.q.val();
-        self.wait_input.next = self.active.q.val() & self.rows_there.q.val() & !self.input_there.val();
-        self.wait_visit.next = (self.active.q.val() & self.rows_there.q.val() & !self.visit_there.val())
+            & self.room.val();
+        self.token_ends.next = self.issue.val() & self.last_word.q.val();
+        self.group_ends.next = self.token_ends.val() & self.last_token.val();
+        self.wait_rows.next = self.active.val() & !self.rows_there.q.val();
+        self.wait_input.next = self.active.val() & self.rows_there.q.val() & !self.input_there.val();
+        self.wait_visit.next = (self.active.val() & self.rows_there.q.val() & !self.visit_there.val())
             | (self.phase.q.val() == Phase::Offer);
-        self.wait_room.next = self.active.q.val() & self.rows_there.q.val() & !self.room.q.val();
+        self.wait_room.next = self.active.val() & self.rows_there.q.val() & !self.room.val();
 
         // The beat.
         self.beat.next = self.issue.val();
         self.base.next = self.experts_input.bits.val().get_bits::<20>(0) + self.visits.offset.val();
         self.read_address.next = self.base.val() + bit_cast::<20, 16>(self.word.q.val());
-        if self.linear.q.val() {
+        if self.linear.val() {
             self.read_address.next = self.linear_input.bits.val().get_bits::<20>(0) + self.offset.q.val();
         }
-        if self.second.q.val() {
+        if self.second.val() {
             self.read_address.next = self.experts_hidden.bits.val().get_bits::<20>(0) + self.offset.q.val();
         }
         self.beat_address.next = bit_cast::<R, 16>(self.word.q.val());
@@ -381,12 +350,12 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
         self.shift.next = self.fc1_shift.bits.val().get_bits::<6>(0);
         self.bias_shift.next = self.fc1_bias_shift.bits.val().get_bits::<5>(0);
         self.nine_bits.next = false;
-        if self.linear.q.val() {
+        if self.linear.val() {
             self.shift.next = self.linear_shift.bits.val().get_bits::<6>(0);
             self.bias_shift.next = self.linear_bias_shift.bits.val().get_bits::<5>(0);
             self.nine_bits.next = self.linear_bits.bits.val() == self.nine.val();
         }
-        if self.second.q.val() {
+        if self.second.val() {
             self.shift.next = self.fc2_shift.bits.val().get_bits::<6>(0);
             self.bias_shift.next = self.fc2_bias_shift.bits.val().get_bits::<5>(0);
         }
@@ -400,7 +369,7 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
         self.gelu.next = true;
         self.gelu_bits.next = self.experts_gelu_bits.bits.val().get_bits::<4>(0);
         self.residual.next = false;
-        if self.linear.q.val() {
+        if self.linear.val() {
             self.address.next = self.linear_output.bits.val().get_bits::<20>(0) + self.out_offset.q.val();
             self.gelu.next = self.linear_gelu_bits.bits.val().any();
             self.gelu_bits.next = self.linear_gelu_bits.bits.val().get_bits::<4>(0);
@@ -418,7 +387,7 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
             }
             self.emit.next = self.element_last.val();
         }
-        if self.second.q.val() {
+        if self.second.val() {
             self.address.next = self.experts_residual.bits.val().get_bits::<20>(0)
                 + self.visits.offset.val()
                 + bit_cast::<20, 16>(self.group.q.val());
@@ -433,7 +402,7 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
             | (bit_cast::<71, 1>(self.emit.val().into()) << 46)
             | (bit_cast::<71, 1>(self.gelu.val().into()) << 48)
             | (bit_cast::<71, 4>(self.gelu_bits.val()) << 49)
-            | (bit_cast::<71, 1>(self.second.q.val().into()) << 53)
+            | (bit_cast::<71, 1>(self.second.val().into()) << 53)
             | (bit_cast::<71, 1>(self.residual.val().into()) << 54)
             | (bit_cast::<71, 16>(self.visits.score.val()) << 55);
 
@@ -442,35 +411,31 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
         if self.bank.q.val() ^ self.group_ends.val() {
             self.rows_there.d.next = self.full_1.val();
         }
-        self.ready.d.next = self.active.d.val() & self.rows_there.d.val() & self.room.d.val();
-        self.ready_to_end.d.next = self.active.d.val() & self.rows_there.d.val() & self.room.d.val();
-        self.ready_to_end_group.d.next = self.active.d.val() & self.rows_there.d.val() & self.room.d.val();
 
-        // What is last where the next beat stands: of a beat that is not issued, of one behind this beat, of the
-        // first. Gates choose, because synthesis puts multiplexers before the comparison.
-        self.last_word.d.next = (!self.issue.val() & (self.next_word.val() == self.row_words.val()))
-            | (self.issue.val()
-                & !self.last_word.q.val()
-                & (self.after_next_word.val() == self.row_words.val()))
-            | (self.token_ends.val() & (self.row_words.val() == 1));
-        self.set_ends.next = self.token_ends.val() & self.last_of_set.q.val();
-        self.last_of_set.d.next = (!self.token_ends.val()
-            & (self.next_token.val() == self.linear_tokens.bits.val()))
-            | (self.token_ends.val()
-                & !self.set_ends.val()
-                & (self.after_next_token.val() == self.linear_tokens.bits.val()))
-            | (self.set_ends.val() & (self.linear_tokens.bits.val() == 1));
-        self.last_set.d.next = (!self.set_ends.val() & (self.next_set.val() == self.linear_sets.bits.val()))
-            | (self.set_ends.val()
-                & !self.group_ends.val()
-                & (self.after_next_set.val() == self.linear_sets.bits.val()))
-            | (self.group_ends.val() & (self.linear_sets.bits.val() == 1));
-        self.last_group.d.next = (!self.group_ends.val() & (self.next_group.val() == self.groups.val()))
-            | (self.group_ends.val() & (self.after_next_group.val() == self.groups.val()));
-        self.written.d.next = !self.limited.val()
-            | (!self.issue.val() & (self.offset.q.val() < self.available.val()))
-            | (self.issue.val() & !self.group_ends.val() & (self.next_offset.val() < self.available.val()))
-            | (self.group_ends.val() & self.available.val().any());
+        // What is last where the next beat stands.
+        self.last_word.d.next = self.next_word.val() == self.row_words.val();
+        self.last_of_set.d.next = self.next_token.val() == self.linear_tokens.bits.val();
+        self.last_set.d.next = self.next_set.val() == self.linear_sets.bits.val();
+        self.last_group.d.next = self.next_group.val() == self.groups.val();
+        self.written.d.next = self.offset.q.val() < self.available.val();
+        if self.issue.val() {
+            self.last_word.d.next = self.after_next_word.val() == self.row_words.val();
+            self.written.d.next = self.next_offset.val() < self.available.val();
+        }
+        if self.token_ends.val() {
+            self.last_word.d.next = self.row_words.val() == 1;
+            self.last_of_set.d.next = self.after_next_token.val() == self.linear_tokens.bits.val();
+            if self.last_of_set.q.val() {
+                self.last_of_set.d.next = self.linear_tokens.bits.val() == 1;
+                self.last_set.d.next = self.after_next_set.val() == self.linear_sets.bits.val();
+            }
+        }
+        if self.group_ends.val() {
+            self.last_of_set.d.next = self.linear_tokens.bits.val() == 1;
+            self.last_set.d.next = self.linear_sets.bits.val() == 1;
+            self.last_group.d.next = self.after_next_group.val() == self.groups.val();
+            self.written.d.next = self.available.val().any();
+        }
 
         // Onwards.
         if self.issue.val() {
@@ -526,7 +491,6 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
         self.visits.clock.next = self.clock.val();
         self.visits.reset.next = self.reset.val();
         self.visits.start.next = false;
-        self.visits.unneeded.next = self.linear.q.val();
         self.visits.walks.next =
             bit_cast::<17, 16>(self.inner_words.q.val()) + bit_cast::<17, 16>(self.outer_words.q.val());
         self.visits.token_words.next = self.inner_words.q.val();
@@ -534,13 +498,13 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
         self.visits.visit_token.next = self.visit_token.val();
         self.visits.visit_score.next = self.visit_score.val();
         self.visits.visit_last.next = self.visit_last.val();
-        self.visits.take.next = self.token_ends.val() & !self.linear.q.val();
+        self.visits.take.next = self.token_ends.val() & !self.linear.val();
         self.visit_ready.next = self.visits.visit_ready.val();
         self.rewind.next = self.visits.rewind.val();
         self.expert_ready.next = false;
         match self.phase.q.val() {
             Phase::Layer => {
-                if self.ended.q.val() {
+                if self.group_ends.val() & self.last_group.q.val() {
                     self.phase.d.next = Phase::Idle;
                 }
             }
@@ -555,7 +519,7 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
                 }
             }
             Phase::First => {
-                if self.ended.q.val() {
+                if self.group_ends.val() & self.last_group.q.val() {
                     self.phase.d.next = Phase::Settle;
                 }
             }
@@ -565,7 +529,7 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
                 }
             }
             Phase::Second => {
-                if self.ended.q.val() {
+                if self.group_ends.val() & self.last_group.q.val() {
                     self.phase.d.next = Phase::Leave;
                 }
             }
@@ -585,10 +549,8 @@ impl<const L: usize, const R: usize> Logic for Matrix<L, R> {
         if self.start.val() {
             self.work.d.next = self.job.val();
             self.phase.d.next = Phase::Layer;
-            self.linear.d.next = true;
             if self.job.val().get_bits::<8>(0) == 5 {
                 self.phase.d.next = Phase::Offer;
-                self.linear.d.next = false;
             }
             // Bytes 18 and 19 of a linear layer: N.
             self.outputs_left.d.next = self.job.val().get_bits::<16>(144);

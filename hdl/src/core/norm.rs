@@ -45,7 +45,6 @@ pub struct Norm<
     pub read_valid: Signal<Out, Bit>,
     pub read_ready: Signal<In, Bit>,
     pub read_address: Signal<Out, Bits<20>>,
-    pub read_comes: Signal<In, Bit>,
     pub read_data: Signal<In, Bits<WORD>>,
     pub write_valid: Signal<Out, Bit>,
     pub write_ready: Signal<In, Bit>,
@@ -96,7 +95,7 @@ impl<
         with_defaults!(
             clock, reset, start, job, busy, wait_rows, written, parameter_write, parameter_lane,
             parameter_address, parameter_records, parameters_full, use_parameters, read_valid, read_ready,
-            read_address, read_comes, read_data, write_valid, write_ready, write_address, write_data, fields, token_pieces,
+            read_address, read_data, write_valid, write_ready, write_address, write_data, fields, token_pieces,
             work, reader, layer_norm, enters, leaves, last_enters, last_leaves, entering, leaving,
             parameter_word, parameter_piece, parameter_place, waiting, running, count, next_count, complete;
             last_piece: Constant::new(((WORD / PIECE) as u64 - 1).into()),
@@ -204,7 +203,6 @@ impl<
         self.read_valid.next = self.reader.read_valid.val();
         self.reader.read_ready.next = self.read_ready.val();
         self.read_address.next = self.reader.read_address.val();
-        self.reader.read_comes.next = self.read_comes.val();
         self.reader.read_data.next = self.read_data.val();
         self.entering.bus.next = self.reader.word_data.val();
         self.entering.index.next = self.enters.q.val();

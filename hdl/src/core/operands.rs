@@ -6,7 +6,7 @@ use super::divide::DivideUp;
 use super::job::{DESCRIPTOR, field, opcode};
 use crate::support::prelude::*;
 
-/// Words and row groups stand two beats after the descriptor. Then products are formed one
+/// Words and row groups stand the beat after the descriptor. Then products are formed one
 /// after another: `form` is 1, 2 and 3, each for one beat and two beats after the one before, else 0.
 /// All outputs hold from the fifth beat after the last on, while the descriptor does.
 #[derive(LogicBlock)]
@@ -73,17 +73,6 @@ pub struct Operands<const L: usize> {
     is_attention: Signal<Local, Bit>,
     is_route: Signal<Local, Bit>,
 
-    /// The operation.
-    unknown_held: Register<Bit>,
-    program_end: Register<Bit>,
-    linear: Register<Bit>,
-    norm: Register<Bit>,
-    attention: Register<Bit>,
-    route: Register<Bit>,
-    experts: Register<Bit>,
-    copy: Register<Bit>,
-    source_is_memory: Register<Bit>,
-    destination_is_memory: Register<Bit>,
     /// Channels, and their words or row groups: K, D or d, and N, Fe or E.
     inner: DivideUp<L>,
     outer: DivideUp<L>,
@@ -94,9 +83,6 @@ pub struct Operands<const L: usize> {
     span_count: Register<Bits<16>>,
     inner_padded: Register<Bits<16>>,
     outer_padded: Register<Bits<16>>,
-    /// Channels are not whole words.
-    inner_ragged: Register<Bit>,
-    outer_ragged: Register<Bit>,
     a: Register<Bits<17>>,
     b: Register<Bits<17>>,
     multiplied: Register<S<34>>,
@@ -107,7 +93,7 @@ pub struct Operands<const L: usize> {
 
     inner_left: Signal<Local, Bits<16>>,
     outer_left: Signal<Local, Bits<16>>,
-    tokens: Register<Bits<16>>,
+    tokens: Signal<Local, Bits<16>>,
     /// `form` of the product that is multiplied, and of the one that stands.
     multiplying: Register<Bits<2>>,
     forming: Register<Bits<2>>,
@@ -115,13 +101,6 @@ pub struct Operands<const L: usize> {
     length: Register<Bits<40>>,
     last_read: Register<Bits<40>>,
     last_write: Register<Bits<40>>,
-    /// Operands of that operation that it does not take.
-    bad_linear: Register<Bit>,
-    bad_norm: Register<Bit>,
-    bad_attention: Register<Bit>,
-    bad_route: Register<Bit>,
-    bad_experts: Register<Bit>,
-    bad_copy: Register<Bit>,
     not_legal: Register<Bit>,
     not_tokens: Register<Bit>,
     not_words: Register<Bit>,
@@ -141,7 +120,7 @@ impl<const L: usize> Operands<L> {
         with_defaults!(
             clock, descriptor, form, unknown, illegal, is_end, is_norm, is_experts, is_copy, from_memory, to_memory,
             reads, read_start, read_length, read_end, write_end, inner_words, outer_words, data_words, stride,
-            product_0, product_1, product_2, is_linear, is_attention, is_route, unknown_held, program_end, linear, norm, attention, route, experts, copy, source_is_memory, destination_is_memory, inner, outer, span, inner_count, outer_count, span_count, inner_padded, outer_padded, inner_ragged, outer_ragged, a, b, multiplied, product, formed_0, formed_1, formed_2, inner_left, outer_left, tokens, multiplying, forming, first_byte, length, last_read, last_write, bad_linear, bad_norm, bad_attention, bad_route, bad_experts, bad_copy, not_legal, not_tokens, not_words;
+            product_0, product_1, product_2, is_linear, is_attention, is_route, inner, outer, span, inner_count, outer_count, span_count, inner_padded, outer_padded, a, b, multiplied, product, formed_0, formed_1, formed_2, inner_left, outer_left, tokens, multiplying, forming, first_byte, length, last_read, last_write, not_legal, not_tokens, not_words;
             opcode: opcode(),
             linear_weights: field("linear", "weights"),
             linear_inputs: field("linear", "inputs"),
@@ -185,35 +164,9 @@ impl<const L: usize> Operands<L> {
 impl<const L: usize> Logic for Operands<L> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clock,
-            unknown_held,
-            program_end,
-            linear,
-            norm,
-            attention,
-            route,
-            experts,
-            copy,
-            source_is_memory,
-            destination_is_memory
-        );
-        dff_setup!(
-            self,
-            clock,
-            inner_count,
-            outer_count,
-            span_count,
-            inner_padded,
-            outer_padded,
-            inner_ragged,
-            outer_ragged,
-            a,
-            b
-        );
+        dff_setup!(self, clock, inner_count, outer_count, span_count, inner_padded, outer_padded, a, b);
         dff_setup!(self, clock, multiplied, formed_0, formed_1, formed_2, multiplying, forming);
-        dff_setup!(self, clock, tokens, first_byte, length, last_read, last_write, bad_linear, bad_norm, bad_attention, bad_route, bad_experts, bad_copy, not_legal, not_tokens, not_words);
+        dff_setup!(self, clock, first_byte, length, last_read, last_write, not_legal, not_tokens, not_words);
         self.opcode.bus.next = self.descriptor.val();
         self.linear_weights.bus.next = self.descriptor.val();
         self.linear_inputs.bus.next = self.descriptor.val();
@@ -242,28 +195,16 @@ impl<const L: usize> Logic for Operands<L> {
         self.copy_words.bus.next = self.descriptor.val();
         self.copy_source_space.bus.next = self.descriptor.val();
         self.copy_destination_space.bus.next = self.descriptor.val();
-
-        // Beat 1: the operation.
-        self.unknown_held.d.next = self.opcode.bits.val() > 6;
-        self.program_end.d.next = self.opcode.bits.val() == 0;
-        self.linear.d.next = self.opcode.bits.val() == 1;
-        self.norm.d.next = self.opcode.bits.val() == 2;
-        self.attention.d.next = self.opcode.bits.val() == 3;
-        self.route.d.next = self.opcode.bits.val() == 4;
-        self.experts.d.next = self.opcode.bits.val() == 5;
-        self.copy.d.next = self.opcode.bits.val() == 6;
-        self.source_is_memory.d.next = self.copy_source_space.bits.val() == 0;
-        self.destination_is_memory.d.next = self.copy_destination_space.bits.val() == 0;
-        self.unknown.next = self.unknown_held.q.val();
-        self.is_end.next = self.program_end.q.val();
-        self.is_linear.next = self.linear.q.val();
-        self.is_norm.next = self.norm.q.val();
-        self.is_attention.next = self.attention.q.val();
-        self.is_route.next = self.route.q.val();
-        self.is_experts.next = self.experts.q.val();
-        self.is_copy.next = self.copy.q.val();
-        self.from_memory.next = self.is_copy.val() & self.source_is_memory.q.val();
-        self.to_memory.next = self.is_copy.val() & self.destination_is_memory.q.val();
+        self.unknown.next = self.opcode.bits.val() > 6;
+        self.is_end.next = self.opcode.bits.val() == 0;
+        self.is_linear.next = self.opcode.bits.val() == 1;
+        self.is_norm.next = self.opcode.bits.val() == 2;
+        self.is_attention.next = self.opcode.bits.val() == 3;
+        self.is_route.next = self.opcode.bits.val() == 4;
+        self.is_experts.next = self.opcode.bits.val() == 5;
+        self.is_copy.next = self.opcode.bits.val() == 6;
+        self.from_memory.next = self.is_copy.val() & (self.copy_source_space.bits.val() == 0);
+        self.to_memory.next = self.is_copy.val() & (self.copy_destination_space.bits.val() == 0);
 
         // Words and row groups, products.
         self.inner.x.next = self.linear_inputs.bits.val();
@@ -337,57 +278,58 @@ impl<const L: usize> Logic for Operands<L> {
         // What is wrong with the operands.
         self.inner_left.next = self.inner.x.val() & self.low_bits.val();
         self.outer_left.next = self.outer.x.val() & self.low_bits.val();
-        self.inner_ragged.d.next = self.inner_left.val().any();
-        self.outer_ragged.d.next = self.outer_left.val().any();
-        self.tokens.d.next = self.linear_tokens.bits.val();
-        self.bad_linear.d.next = self.inner_ragged.q.val()
-            | !self.linear_outputs.bits.val().any()
-            | !self.linear_sets.bits.val().any()
-            | (self.linear_destination.bits.val() > 2);
-        self.bad_norm.d.next = self.inner_ragged.q.val() | !self.norm_tokens.bits.val().any();
-        self.bad_attention.d.next = self.inner_ragged.q.val()
-            | !self.attention_sets.bits.val().any()
-            | !self.attention_heads.bits.val().any()
-            | (self.inner_count.q.val() > self.attention_words.val())
-            | (self.span_count.q.val() > self.attention_words.val());
-        self.bad_route.d.next = !self.route_experts.bits.val().any()
-            | !self.route_top_k.bits.val().any()
-            | (self.route_experts.bits.val() > self.max_experts.val())
-            | (bit_cast::<16, 8>(self.route_top_k.bits.val()) > self.route_experts.bits.val());
-        self.bad_experts.d.next = self.inner_ragged.q.val()
-            | self.outer_ragged.q.val()
-            | !self.outer_count.q.val().any()
-            | (self.outer_count.q.val() > self.bank_words.val())
-            | !self.experts_tokens.bits.val().any()
-            | !self.experts_experts.bits.val().any()
-            | (self.experts_experts.bits.val() > self.max_experts.val())
-            | (self.experts_stride.bits.val() & self.unaligned.val()).any();
-        self.bad_copy.d.next = !self.copy_words.bits.val().any()
-            | self.copy_words.bits.val().get_bits::<13>(19).any()
-            | (self.copy_source_space.bits.val() > 2)
-            | (self.copy_destination_space.bits.val() > 2)
-            | (self.from_memory.val() & self.to_memory.val())
-            | (self.to_memory.val() & (self.copy_destination.bits.val() & self.unaligned.val()).any());
-        self.not_legal.d.next = (self.is_linear.val() & self.bad_linear.q.val())
-            | (self.is_norm.val() & self.bad_norm.q.val())
-            | (self.is_attention.val() & self.bad_attention.q.val())
-            | (self.is_route.val() & self.bad_route.q.val())
-            | (self.is_experts.val() & self.bad_experts.q.val())
-            | (self.is_copy.val() & self.bad_copy.q.val());
-        if self.is_norm.val() | self.is_experts.val() | self.is_copy.val() {
-            self.tokens.d.next = self.max_tokens.val();
+        self.tokens.next = self.linear_tokens.bits.val();
+        self.not_legal.d.next = false;
+        if self.is_linear.val() {
+            self.not_legal.d.next = self.inner_left.val().any()
+                | !self.linear_outputs.bits.val().any()
+                | !self.linear_sets.bits.val().any()
+                | (self.linear_destination.bits.val() > 2);
+        }
+        if self.is_norm.val() {
+            self.tokens.next = self.max_tokens.val();
+            self.not_legal.d.next = self.inner_left.val().any() | !self.norm_tokens.bits.val().any();
         }
         if self.is_attention.val() {
-            self.tokens.d.next = self.attention_tokens.bits.val();
+            self.tokens.next = self.attention_tokens.bits.val();
+            self.not_legal.d.next = self.inner_left.val().any()
+                | !self.attention_sets.bits.val().any()
+                | !self.attention_heads.bits.val().any()
+                | (self.inner_count.q.val() > self.attention_words.val())
+                | (self.span_count.q.val() > self.attention_words.val());
         }
         if self.is_route.val() {
-            self.tokens.d.next = self.route_tokens.bits.val();
+            self.tokens.next = self.route_tokens.bits.val();
+            self.not_legal.d.next = !self.route_experts.bits.val().any()
+                | !self.route_top_k.bits.val().any()
+                | (self.route_experts.bits.val() > self.max_experts.val())
+                | (bit_cast::<16, 8>(self.route_top_k.bits.val()) > self.route_experts.bits.val());
+        }
+        if self.is_experts.val() {
+            self.tokens.next = self.max_tokens.val();
+            self.not_legal.d.next = self.inner_left.val().any()
+                | self.outer_left.val().any()
+                | !self.outer_count.q.val().any()
+                | (self.outer_count.q.val() > self.bank_words.val())
+                | !self.experts_tokens.bits.val().any()
+                | !self.experts_experts.bits.val().any()
+                | (self.experts_experts.bits.val() > self.max_experts.val())
+                | (self.experts_stride.bits.val() & self.unaligned.val()).any();
         }
         self.not_words.d.next =
             (self.is_linear.val() | self.is_norm.val() | self.is_attention.val() | self.is_experts.val())
                 & (!self.inner_count.q.val().any() | (self.inner_count.q.val() > self.bank_words.val()));
+        if self.is_copy.val() {
+            self.tokens.next = self.max_tokens.val();
+            self.not_legal.d.next = !self.copy_words.bits.val().any()
+                | self.copy_words.bits.val().get_bits::<13>(19).any()
+                | (self.copy_source_space.bits.val() > 2)
+                | (self.copy_destination_space.bits.val() > 2)
+                | (self.from_memory.val() & self.to_memory.val())
+                | (self.to_memory.val() & (self.copy_destination.bits.val() & self.unaligned.val()).any());
+        }
         self.not_tokens.d.next =
-            !self.is_end.val() & (!self.tokens.q.val().any() | (self.tokens.q.val() > self.max_tokens.val()));
+            !self.is_end.val() & (!self.tokens.val().any() | (self.tokens.val() > self.max_tokens.val()));
 
         // What it reads and writes in memory.
         self.reads.next =

@@ -1,14 +1,15 @@
 //! Consecutive words of an on-chip memory as a stream.
 
+use crate::scratchpad::LATENCY;
 use crate::support::prelude::*;
 
 /// Reads `count` words from `address` on through a read port that grants
-/// (`read_valid` and `read_ready`) and answers in order (`read_comes`), up to twelve beats later; offers them
+/// (`read_valid` and `read_ready`) and answers [`LATENCY`] beats later; offers them
 /// ready/valid, from a queue. With `limited` only words of which `available` counted, a beat
 /// ago, more than stand before them are read: it follows whoever writes them, as `available` grows.
 ///
 /// Throughput one word a beat; a word is offered two beats after the answer.
-/// Up to fifteen words are read and not taken, so that no read waits for `word_ready`.
+/// Up to seven words are read and not taken, so that no read waits for `word_ready`.
 #[derive(LogicBlock, Default)]
 pub struct Reader<const WORD: usize> {
     pub clock: Signal<In, Clock>,
@@ -23,7 +24,6 @@ pub struct Reader<const WORD: usize> {
     pub read_valid: Signal<Out, Bit>,
     pub read_ready: Signal<In, Bit>,
     pub read_address: Signal<Out, Bits<20>>,
-    pub read_comes: Signal<In, Bit>,
     pub read_data: Signal<In, Bits<WORD>>,
 
     pub word_valid: Signal<Out, Bit>,
@@ -39,15 +39,11 @@ pub struct Reader<const WORD: usize> {
     done: Register<Bits<20>>,
     next_done: Signal<Local, Bits<20>>,
     written: Register<Bit>,
-    words: Fifo<WORD, 4>,
-    /// A word was asked for a beat ago.
-    asked: Register<Bit>,
-    /// One was taken a beat ago.
-    taken: Register<Bit>,
-    /// Words asked for before, and not taken before.
-    owed: Register<Bits<4>>,
-    /// A beat ago there was room for three words more.
-    room: Register<Bit>,
+    /// A word that was asked for comes.
+    coming: ValidDelay<LATENCY>,
+    words: Fifo<WORD, 3>,
+    /// Words read and not taken.
+    owed: Register<Bits<3>>,
     take: Signal<Local, Bit>,
     granted: Signal<Local, Bit>,
 }
@@ -55,52 +51,49 @@ pub struct Reader<const WORD: usize> {
 impl<const WORD: usize> Logic for Reader<WORD> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, next_address, written, remaining, left, done, asked, taken, owed, room);
+        dff_setup!(self, clock, next_address, written, remaining, left, done, owed);
+        self.coming.clock.next = self.clock.val();
+        self.coming.reset.next = self.reset.val();
         self.words.clock.next = self.clock.val();
         self.words.reset.next = self.reset.val();
-        self.words.write.next = self.read_comes.val();
+        self.words.write.next = self.coming.q.val();
         self.words.write_data.next = self.read_data.val();
         self.words.read_ready.next = self.word_ready.val();
         self.word_valid.next = self.words.read_valid.val();
         self.word_data.next = self.words.read_data.val();
         self.take.next = self.word_valid.val() & self.word_ready.val();
 
-        self.read_valid.next = self.left.q.val() & self.room.q.val() & self.written.q.val();
-        self.room.d.next = self.owed.q.val() < 13;
+        self.read_valid.next =
+            self.left.q.val() & (self.owed.q.val() != 7) & (!self.limited.val() | self.written.q.val());
         self.read_address.next = self.next_address.q.val();
         self.granted.next = self.read_valid.val() & self.read_ready.val();
+        self.coming.d.next = self.granted.val();
         self.next_done.next = self.done.q.val() + 1;
-        // Gates choose, because synthesis puts a multiplexer before the comparison.
-        self.written.d.next = !self.limited.val()
-            | (!self.granted.val() & (self.done.q.val() < self.available.val()))
-            | (self.granted.val() & (self.next_done.val() < self.available.val()));
+        self.written.d.next = self.done.q.val() < self.available.val();
         if self.granted.val() {
             self.next_address.d.next = self.next_address.q.val() + 1;
             self.remaining.d.next = self.remaining.q.val() - 1;
             self.left.d.next = self.remaining.q.val() != 1;
             self.done.d.next = self.next_done.val();
+            self.written.d.next = self.next_done.val() < self.available.val();
         }
-        self.asked.d.next = self.granted.val();
-        self.taken.d.next = self.take.val();
-        if self.asked.q.val() & !self.taken.q.val() {
+        if self.granted.val() & !self.take.val() {
             self.owed.d.next = self.owed.q.val() + 1;
-        } else if self.taken.q.val() & !self.asked.q.val() {
+        } else if self.take.val() & !self.granted.val() {
             self.owed.d.next = self.owed.q.val() - 1;
         }
 
-        self.busy.next = self.left.q.val() | self.asked.q.val() | self.owed.q.val().any();
+        self.busy.next = self.left.q.val() | self.owed.q.val().any();
 
         if self.start.val() {
             self.next_address.d.next = self.address.val();
             self.remaining.d.next = self.count.val();
             self.left.d.next = self.count.val().any();
             self.done.d.next = 0.into();
-            self.written.d.next = !self.limited.val() | self.available.val().any();
+            self.written.d.next = self.available.val().any();
         }
         if self.reset.val() {
             self.left.d.next = false;
-            self.asked.d.next = false;
-            self.taken.d.next = false;
             self.owed.d.next = 0.into();
         }
     }

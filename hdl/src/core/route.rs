@@ -28,7 +28,6 @@ pub struct Route<const V: usize, const WORD: usize, const EXPERTS: usize> {
     pub read_valid: Signal<Out, Bit>,
     pub read_ready: Signal<In, Bit>,
     pub read_address: Signal<Out, Bits<20>>,
-    pub read_comes: Signal<In, Bit>,
     pub read_data: Signal<In, Bits<WORD>>,
 
     /// A bit for each expert that has tokens to come.
@@ -52,8 +51,6 @@ pub struct Route<const V: usize, const WORD: usize, const EXPERTS: usize> {
     append: Slice<JOB, 8>,
     words: Slice<JOB, 20>,
     begins: Register<Bit>,
-    /// It does not append to the queues.
-    forgets: Register<Bit>,
     reader: Reader<WORD>,
     router: Router<V, WORD, EXPERTS>,
 }
@@ -63,8 +60,8 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Route<V, WORD, EXP
     pub fn new(nodes: usize) -> Self {
         with_defaults!(
             clock, reset, start, job, busy, pending, overflow, limited, available, close, read_valid, read_ready,
-            read_address, read_comes, read_data, waiting, expert_valid, expert_ready, expert_last, expert_none, rewind,
-            visit_valid, visit_ready, visit_token, visit_score, visit_last, work, begins, forgets, reader;
+            read_address, read_data, waiting, expert_valid, expert_ready, expert_last, expert_none, rewind,
+            visit_valid, visit_ready, visit_token, visit_score, visit_last, work, begins, reader;
             logits: field("route", "logits"),
             first_token: field("route", "first_token"),
             experts: field("route", "experts"),
@@ -79,12 +76,12 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Route<V, WORD, EXP
 impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Route<V, WORD, EXPERTS> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, work, begins, forgets);
+        dff_setup!(self, clock, work, begins);
         self.logits.bus.next = self.work.q.val();
         self.first_token.bus.next = self.work.q.val();
         self.experts.bus.next = self.work.q.val();
         self.top_k.bus.next = self.work.q.val();
-        self.append.bus.next = self.job.val();
+        self.append.bus.next = self.work.q.val();
         self.words.bus.next = self.work.q.val();
         self.reader.clock.next = self.clock.val();
         self.reader.reset.next = self.reset.val();
@@ -99,13 +96,12 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Route<V,
         self.read_valid.next = self.reader.read_valid.val();
         self.reader.read_ready.next = self.read_ready.val();
         self.read_address.next = self.reader.read_address.val();
-        self.reader.read_comes.next = self.read_comes.val();
         self.reader.read_data.next = self.read_data.val();
 
         self.router.experts.next = self.experts.bits.val().get_bits::<7>(0);
         self.router.top_k.next = self.top_k.bits.val().get_bits::<7>(0);
         self.router.start.next = self.begins.q.val();
-        self.router.clear.next = self.begins.q.val() & self.forgets.q.val();
+        self.router.clear.next = self.begins.q.val() & !self.append.bits.val().any();
         self.router.first_token.next = self.first_token.bits.val();
         self.router.close.next = self.close.val();
         self.router.logits_valid.next = self.reader.word_valid.val();
@@ -132,7 +128,6 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Route<V,
         self.visit_last.next = self.router.visit_last.val();
 
         self.begins.d.next = self.start.val();
-        self.forgets.d.next = !self.append.bits.val().any();
         if self.start.val() {
             self.work.d.next = self.job.val();
         }

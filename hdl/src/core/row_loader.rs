@@ -76,13 +76,9 @@ pub struct RowLoader<
     rows: Signal<Local, Bit>,
     parameters: Signal<Local, Bit>,
     room: Signal<Local, Bit>,
+    take: Signal<Local, Bit>,
     next_word: Signal<Local, Bits<16>>,
-    after_next_word: Signal<Local, Bits<16>>,
-    row_entry: Signal<Local, Bit>,
-    record_entry: Signal<Local, Bit>,
-    parameter_entry: Signal<Local, Bit>,
-    data_entry: Signal<Local, Bit>,
-    last_word: Register<Bit>,
+    last_word: Signal<Local, Bit>,
     record_byte: Signal<Local, Bits<16>>,
     record_complete: Signal<Local, Bit>,
     group_ends: Signal<Local, Bit>,
@@ -111,7 +107,7 @@ impl<
             row_lane, row_address, row_data, records, record_lane, lanes_write, lanes_bank, norm_write,
             norm_address, data_valid, data_ready, full_0, full_1, norm_full, use_0, use_1, use_norm, active, kind,
             row_words, count, in_records, bank, lane, word, entry, bank_full, parameters_full, bytes, operands,
-            widen, rows, parameters, room, row_entry, record_entry, parameter_entry, data_entry, next_word, after_next_word, last_word, record_byte, record_complete, group_ends,
+            widen, rows, parameters, room, take, next_word, last_word, record_byte, record_complete, group_ends,
             last;
             last_lane: Constant::new((V as u64 - 1).into()),
             last_part: Constant::new(((RECORDS / ENTRY) as u64 - 1).into()),
@@ -134,9 +130,7 @@ impl<
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self, clock, active, kind, row_words, count, in_records, bank, lane, word, last_word, entry
-        );
+        dff_setup!(self, clock, active, kind, row_words, count, in_records, bank, lane, word, entry);
         dff_setup!(self, clock, parameters_full);
         for i in 0..2 {
             self.bank_full[i].clock.next = self.clock.val();
@@ -161,12 +155,7 @@ impl<
         if self.parameters.val() {
             self.entry_ready.next = !self.parameters_full.q.val();
         }
-        // One that is taken, each kind by itself.
-        self.row_entry.next = self.row_valid.val() & self.row_ready.val();
-        self.record_entry.next = self.rows.val() & self.entry_valid.val() & self.in_records.q.val();
-        self.parameter_entry.next =
-            self.parameters.val() & self.entry_valid.val() & !self.parameters_full.q.val();
-        self.data_entry.next = self.data_valid.val() & self.data_ready.val();
+        self.take.next = self.entry_valid.val() & self.entry_ready.val();
 
         // Rows.
         self.bytes.bus.next = self.entry_data.val();
@@ -180,51 +169,46 @@ impl<
             self.row_address.next = bit_cast::<R, 16>(self.word.q.val()) | self.bank_1.val();
         }
         self.next_word.next = self.word.q.val() + 1;
-        self.after_next_word.next = self.word.q.val() + 2;
-        // Gates choose, because synthesis puts a multiplexer before the comparison.
-        self.last_word.d.next = (!self.row_entry.val() & (self.next_word.val() == self.row_words.q.val()))
-            | (self.row_entry.val()
-                & !self.last_word.q.val()
-                & (self.after_next_word.val() == self.row_words.q.val()))
-            | (self.row_entry.val() & self.last_word.q.val() & (self.row_words.q.val() == 1));
+        self.last_word.next = self.next_word.val() == self.row_words.q.val();
 
         // Records: eight entries for P lanes, or for the channels of a word.
-        self.widen.take.next = self.record_entry.val() | self.parameter_entry.val();
+        self.widen.take.next = self.take.val();
         self.widen.narrow.next = self.entry_data.val();
         self.records.next = self.widen.wide.val();
         self.record_byte.next = bit_cast::<16, 3>(self.entry.q.val()) << self.log_lanes.val();
         self.record_lane.next = self.record_byte.val().get_bits::<L>(3);
         self.record_complete.next = (self.entry.q.val() & self.last_part.val()) == self.last_part.val();
-        self.lanes_write.next = self.record_entry.val() & self.record_complete.val();
+        self.lanes_write.next =
+            self.rows.val() & self.in_records.q.val() & self.take.val() & self.record_complete.val();
         self.lanes_bank.next = self.bank.q.val();
-        self.norm_write.next = self.parameter_entry.val() & self.record_complete.val();
+        self.norm_write.next = self.parameters.val() & self.take.val() & self.record_complete.val();
         self.norm_address.next = self.word.q.val().get_bits::<NORM>(0);
 
         // Onwards.
-        self.group_ends.next = self.record_entry.val() & (self.entry.q.val() == 7);
+        self.group_ends.next =
+            self.rows.val() & self.in_records.q.val() & self.take.val() & (self.entry.q.val() == 7);
         self.last.next = self.count.q.val() == self.one.val();
-        if self.row_entry.val() {
-            self.word.d.next = self.next_word.val();
-            if self.last_word.q.val() {
-                self.word.d.next = 0.into();
-                self.lane.d.next = self.lane.q.val() + 1;
-                self.in_records.d.next = self.lane.q.val() == self.last_lane.val();
+        if self.take.val() {
+            if self.rows.val() & !self.in_records.q.val() {
+                self.word.d.next = self.next_word.val();
+                if self.last_word.val() {
+                    self.word.d.next = 0.into();
+                    self.lane.d.next = self.lane.q.val() + 1;
+                    self.in_records.d.next = self.lane.q.val() == self.last_lane.val();
+                }
+            } else {
+                self.entry.d.next = self.entry.q.val() + 1;
             }
-        }
-        if self.record_entry.val() | self.parameter_entry.val() {
-            self.entry.d.next = self.entry.q.val() + 1;
-        }
-        if self.parameter_entry.val() & (self.entry.q.val() == 7) {
-            self.word.d.next = self.next_word.val();
-        }
-        if self.group_ends.val() | self.parameter_entry.val() | self.data_entry.val() {
-            self.count.d.next = self.count.q.val() - 1;
-            if self.last.val() {
-                self.active.d.next = false;
+            if self.parameters.val() & (self.entry.q.val() == 7) {
+                self.word.d.next = self.next_word.val();
             }
-        }
-        if self.parameter_entry.val() & self.last.val() {
-            self.parameters_full.d.next = true;
+            if !self.rows.val() | self.group_ends.val() {
+                self.count.d.next = self.count.q.val() - 1;
+                if self.last.val() {
+                    self.active.d.next = false;
+                    self.parameters_full.d.next = self.parameters.val() | self.parameters_full.q.val();
+                }
+            }
         }
         if self.use_norm.val() {
             self.parameters_full.d.next = false;
@@ -258,7 +242,6 @@ impl<
             self.count.d.next = self.load.val().get_bits::<20>(18);
             self.lane.d.next = 0.into();
             self.word.d.next = 0.into();
-            self.last_word.d.next = self.load.val().get_bits::<16>(2) == 1;
             self.entry.d.next = 0.into();
             self.in_records.d.next = false;
         }

@@ -12,8 +12,6 @@ pub struct Visits {
     pub reset: Signal<In, Bit>,
     /// An expert is offered: begins its walks.
     pub start: Signal<In, Bit>,
-    /// No visits are needed, so that `valid` is high from the beat after on; no walk is under way.
-    pub unneeded: Signal<In, Bit>,
     /// At least one; held.
     pub walks: Signal<In, Bits<17>>,
     pub token_words: Signal<In, Bits<16>>,
@@ -52,7 +50,7 @@ pub struct Visits {
 impl Default for Visits {
     fn default() -> Self {
         with_defaults!(
-            clock, reset, start, unneeded, walks, token_words, rewind, visit_valid, visit_ready, visit_token, visit_score,
+            clock, reset, start, walks, token_words, rewind, visit_valid, visit_ready, visit_token, visit_score,
             visit_last, valid, take, offset, score, last, came, came_token, came_score, came_last, held, product, held_score, held_last, walks_left,
             rewinding, load, form, token, words;
             one: Constant::new(1_u64.into()),
@@ -101,11 +99,7 @@ impl Logic for Visits {
         self.score.next = self.held_score.q.val();
         self.last.next = self.held_last.q.val();
 
-        if self.unneeded.val() {
-            self.held.d.next = true;
-        }
         if self.start.val() {
-            self.held.d.next = false;
             self.walks_left.d.next = self.walks.val();
             self.rewinding.d.next = true;
         }

@@ -31,11 +31,8 @@ pub struct Cutter<const B: usize> {
     /// From the start of a run's first chunk; from the address to the end of its chunk.
     offset: Signal<Local, Bits<32>>,
     behind: Register<Bits<32>>,
-    /// Bytes of the burst; it is the last of its run.
-    step: Register<Bits<32>>,
-    last: Register<Bit>,
-    first_chunk: Signal<Local, Bits<32>>,
-    rest: Signal<Local, Bits<32>>,
+    step: Signal<Local, Bits<32>>,
+    last: Signal<Local, Bit>,
     leaves: Signal<Local, Bit>,
     chunk: Constant<Bits<32>>,
     mask: Constant<Bits<32>>,
@@ -63,8 +60,6 @@ impl<const B: usize> Default for Cutter<B> {
             behind: Default::default(),
             step: Default::default(),
             last: Default::default(),
-            first_chunk: Default::default(),
-            rest: Default::default(),
             leaves: Default::default(),
             chunk: Constant::new(chunk.into()),
             mask: Constant::new((chunk - 1).into()),
@@ -75,40 +70,33 @@ impl<const B: usize> Default for Cutter<B> {
 impl<const B: usize> Logic for Cutter<B> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, active, address, left, behind, step, last);
+        dff_setup!(self, clock, active, address, left, behind);
         self.offset.next = self.run_address.val() & self.mask.val();
-        self.first_chunk.next = self.chunk.val() - self.offset.val();
-        self.rest.next = self.left.q.val() - self.behind.q.val();
+        self.last.next = self.left.q.val() <= self.behind.q.val();
+        self.step.next = self.behind.q.val();
+        if self.last.val() {
+            self.step.next = self.left.q.val();
+        }
         self.burst_valid.next = self.active.q.val();
         self.burst_address.next = self.address.q.val();
         for shift in B..(B + 1) {
-            self.burst_beats.next = self.step.q.val().get_bits::<5>(shift);
+            self.burst_beats.next = self.step.val().get_bits::<5>(shift);
         }
 
         self.leaves.next = self.active.q.val() & self.burst_ready.val();
         if self.leaves.val() {
-            self.active.d.next = !self.last.q.val();
+            self.active.d.next = !self.last.val();
             // Of a run that goes on; all its chunks but the first begin at their start.
             self.address.d.next = self.address.q.val() + self.behind.q.val();
-            self.left.d.next = self.rest.val();
+            self.left.d.next = self.left.q.val() - self.behind.q.val();
             self.behind.d.next = self.chunk.val();
-            self.last.d.next = self.rest.val() <= self.chunk.val();
-            self.step.d.next = self.chunk.val();
-            if self.rest.val() < self.chunk.val() {
-                self.step.d.next = self.rest.val();
-            }
         }
-        self.run_ready.next = !self.active.q.val() | (self.leaves.val() & self.last.q.val());
+        self.run_ready.next = !self.active.q.val() | (self.leaves.val() & self.last.val());
         if self.run_valid.val() & self.run_ready.val() {
             self.active.d.next = true;
             self.address.d.next = self.run_address.val();
             self.left.d.next = self.run_bytes.val();
-            self.behind.d.next = self.first_chunk.val();
-            self.last.d.next = self.run_bytes.val() <= self.first_chunk.val();
-            self.step.d.next = self.first_chunk.val();
-            if self.run_bytes.val() < self.first_chunk.val() {
-                self.step.d.next = self.run_bytes.val();
-            }
+            self.behind.d.next = self.chunk.val() - self.offset.val();
         }
 
         if self.reset.val() {

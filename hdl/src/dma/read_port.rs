@@ -11,7 +11,7 @@ use crate::support::prelude::*;
 /// it was accepted. An entry is offered three beats after its last bus beat came.
 ///
 /// After `reset`, answers that are owed are counted and thrown away; a request
-/// that is up stays up until it is taken, as AXI4 demands. `hard_reset`, with `reset`, is for
+/// that is up stays up until it is taken, as AXI4 demands. `hard_reset` is for
 /// a bus that was reset too: nothing is owed.
 #[derive(LogicBlock)]
 pub struct ReadPort<const BUS: usize, const ENTRY: usize, const G: usize, const A: usize> {
@@ -70,10 +70,6 @@ pub struct ReadPort<const BUS: usize, const ENTRY: usize, const G: usize, const 
     failed: Register<Bit>,
     /// Bus beats for which room is held, from their request until their entry leaves.
     reserved: Register<Bits<16>>,
-    /// There was room for a chunk a beat ago, when no request was accepted; no port threw answers away, and
-    /// bursts were not too many.
-    roomy: Register<Bit>,
-    busy: Register<Bit>,
     /// Bus beats of the next entry that are there.
     part: Register<Bits<2>>,
     whole: Register<Bit>,
@@ -146,8 +142,6 @@ impl<const BUS: usize, const ENTRY: usize, const G: usize, const A: usize> Defau
             forget: Default::default(),
             failed: Default::default(),
             reserved: Default::default(),
-            roomy: Default::default(),
-            busy: Default::default(),
             part: Default::default(),
             whole: Default::default(),
             gather: Default::default(),
@@ -175,18 +169,21 @@ impl<const BUS: usize, const ENTRY: usize, const G: usize, const A: usize> Logic
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, request_valid, request_fetch, request_address, request_length);
-        dff_setup!(self, clock, bursts, forget, failed, reserved, roomy, busy, part, whole);
+        dff_setup!(self, clock, bursts, forget, failed, reserved, part, whole);
         self.gather.clock.next = self.clock.val();
         self.entries.clock.next = self.clock.val();
-        self.entries.reset.next = self.reset.val();
+        self.entries.reset.next = self.reset.val() | self.hard_reset.val();
 
-        // Requests, one in two beats: what keeps one from being accepted is known from the beat before.
-        self.roomy.d.next = self.reserved.q.val() <= self.most.val();
-        self.busy.d.next = self.bursts.q.val().get_bit(7) | self.halt.val();
-        self.open.next =
-            !self.request_valid.q.val() & !self.busy.q.val() & !self.forget.q.val() & !self.reset.val();
+        // Requests.
+        self.open.next = !self.request_valid.q.val()
+            & !self.bursts.q.val().get_bit(7)
+            & !self.halt.val()
+            & !self.forget.q.val()
+            & !self.reset.val()
+            & !self.hard_reset.val();
         self.fetch_ready.next = self.open.val();
-        self.row_ready.next = self.open.val() & !self.fetch_valid.val() & self.roomy.q.val();
+        self.row_ready.next =
+            self.open.val() & !self.fetch_valid.val() & (self.reserved.q.val() <= self.most.val());
         self.take_fetch.next = self.fetch_valid.val() & self.fetch_ready.val();
         self.take_row.next = self.row_valid.val() & self.row_ready.val();
         self.arvalid.next = self.request_valid.q.val();
@@ -260,7 +257,7 @@ impl<const BUS: usize, const ENTRY: usize, const G: usize, const A: usize> Logic
         if !self.owed.val() {
             self.forget.d.next = false;
         }
-        if self.reset.val() {
+        if self.reset.val() | self.hard_reset.val() {
             self.forget.d.next = true;
             self.failed.d.next = false;
             self.reserved.d.next = 0.into();

@@ -14,7 +14,7 @@
 //!
 //! `reset` forgets runs, descriptors and entries at once, in the middle of a
 //! burst too: what memory still owes is received and thrown away, and nothing
-//! is requested before `quiet`. `hard_reset`, with `reset`, is for a bus that was reset too.
+//! is requested before `quiet`. `hard_reset` is for a bus that was reset too.
 //! No answer is ever refused: `rready` is always high.
 
 use super::{CHUNK_BEATS, Collect, Cutter, DESCRIPTOR_BYTES, ReadPort};
@@ -88,6 +88,7 @@ pub struct ReadStream<
     order: Fifo<6, O>,
     /// Their number, but for the burst whose entries leave.
     ordered: Register<Bits<12>>,
+    order_room: Constant<Bits<12>>,
     leaving_port: Register<Bits<1>>,
     leaving_beats: Register<Bits<5>>,
     gather: Collect<BUS, D, 512>,
@@ -105,6 +106,7 @@ pub struct ReadStream<
     entry_leaves: Signal<Local, Bit>,
     take_fetch: Signal<Local, Bit>,
     take_descriptor: Signal<Local, Bit>,
+    forget: Signal<Local, Bit>,
     row_sent: Concat<Bit, M, M>,
     owed: Concat<Bit, M, M>,
     discarding: Concat<Bit, M, M>,
@@ -172,6 +174,7 @@ impl<
             port: from_fn(|_| Default::default()),
             order: Default::default(),
             ordered: Default::default(),
+            order_room: Constant::new((1_u64 << O).into()),
             leaving_port: Default::default(),
             leaving_beats: Default::default(),
             gather: Default::default(),
@@ -188,6 +191,7 @@ impl<
             entry_leaves: Default::default(),
             take_fetch: Default::default(),
             take_descriptor: Default::default(),
+            forget: Default::default(),
             row_sent: Default::default(),
             owed: Default::default(),
             discarding: Default::default(),
@@ -218,10 +222,11 @@ impl<
     fn update(&mut self) {
         dff_setup!(self, clock, ordered, leaving_port, leaving_beats, gathered, descriptor);
         dff_setup!(self, clock, descriptor_waits, fetches, fetch_waits, fetch_from);
+        self.forget.next = self.reset.val() | self.hard_reset.val();
         self.cutter.clock.next = self.clock.val();
-        self.cutter.reset.next = self.reset.val();
+        self.cutter.reset.next = self.forget.val();
         self.order.clock.next = self.clock.val();
-        self.order.reset.next = self.reset.val();
+        self.order.reset.next = self.forget.val();
         self.gather.clock.next = self.clock.val();
 
         // The bus.
@@ -270,10 +275,7 @@ impl<
         for place in CHUNK..(CHUNK + M - 1) {
             self.selected.next = self.cutter.burst_address.val().get_bits::<1>(place);
         }
-        // As many as the queue holds, 2^O.
-        for place in O..(O + 1) {
-            self.open.next = self.cutter.burst_valid.val() & !self.ordered.q.val().get_bit(place);
-        }
+        self.open.next = self.cutter.burst_valid.val() & (self.ordered.q.val() != self.order_room.val());
         for i in 0..M {
             self.port[i].halt.next = self.discarding.bus.val().any();
             self.port[i].row_valid.next = self.open.val() & (self.selected.val() == self.index[i].val());
@@ -356,7 +358,7 @@ impl<
             self.fetches.d.next = self.fetches.q.val() - 1;
         }
 
-        if self.reset.val() {
+        if self.forget.val() {
             self.ordered.d.next = 0.into();
             self.leaving_beats.d.next = 0.into();
             self.gathered.d.next = false;

@@ -5,13 +5,13 @@
 //! address was taken or not. Up to 15 bursts may be unconfirmed; `bready` is
 //! always high. Jobs follow one another without a gap.
 //!
-//! Throughput one bus beat a beat. Latency: the first bus beat is up four
+//! Throughput one bus beat a beat. Latency: the first bus beat is up three
 //! beats after its word was accepted, if its job was there.
 //!
 //! `reset` forgets jobs and words at once. The bus beat that is up stays up;
 //! all that follow in its burst are sent with no strobe, so that they write
 //! nothing, and confirmations that are owed are thrown away; nothing new is
-//! written before `quiet`. `hard_reset`, with `reset`, is for a bus that was reset too.
+//! written before `quiet`. `hard_reset` is for a bus that was reset too.
 
 use super::Cutter;
 use crate::support::prelude::*;
@@ -71,37 +71,29 @@ pub struct WriteStream<const BUS: usize, const STROBE: usize, const WORD: usize,
     /// The word that leaves, and its beats that are left.
     leaving: ShiftOut<BUS, WORD>,
     leaving_left: Register<Bits<4>>,
-    /// There are some; it is one.
-    leaves: Register<Bit>,
-    leaving_last: Register<Bit>,
     /// Beats of the burst that are left.
     burst_left: Register<Bits<5>>,
-    /// There are some; it is one.
-    in_burst: Register<Bit>,
-    last: Register<Bit>,
     /// The beat that is up.
     out_valid: Register<Bit>,
     out_strobe: Register<Bit>,
     out_last: Register<Bit>,
     out_data: Register<Bits<BUS>>,
-    /// Bursts from the beat after `begun` on.
+    /// Bursts from their address on.
     unconfirmed: Register<Bits<4>>,
     discarding: Register<Bit>,
     failed: Register<Bit>,
+    forget: Signal<Local, Bit>,
     send: Signal<Local, Bit>,
+    last: Signal<Local, Bit>,
+    leaving_last: Signal<Local, Bit>,
     word_there: Signal<Local, Bit>,
-    /// A burst may begin, but for the beats of the one before: known from the beat before.
-    may_begin: Register<Bit>,
-    /// One began a beat ago.
-    begun: Register<Bit>,
     begin_burst: Signal<Local, Bit>,
     load: Signal<Local, Bit>,
     take: Signal<Local, Bit>,
     all_bytes: Constant<Bits<STROBE>>,
     word_beats: Constant<Bits<4>>,
-    two_of_word: Constant<Bits<4>>,
+    one_of_word: Constant<Bits<4>>,
     one_of_burst: Constant<Bits<5>>,
-    two_of_burst: Constant<Bits<5>>,
     size: Constant<Bits<3>>,
 }
 
@@ -152,11 +144,7 @@ impl<const BUS: usize, const STROBE: usize, const WORD: usize, const B: usize> D
             word: Default::default(),
             leaving: Default::default(),
             leaving_left: Default::default(),
-            leaves: Default::default(),
-            leaving_last: Default::default(),
             burst_left: Default::default(),
-            in_burst: Default::default(),
-            last: Default::default(),
             out_valid: Default::default(),
             out_strobe: Default::default(),
             out_last: Default::default(),
@@ -164,18 +152,18 @@ impl<const BUS: usize, const STROBE: usize, const WORD: usize, const B: usize> D
             unconfirmed: Default::default(),
             discarding: Default::default(),
             failed: Default::default(),
+            forget: Default::default(),
             send: Default::default(),
+            last: Default::default(),
+            leaving_last: Default::default(),
             word_there: Default::default(),
-            may_begin: Default::default(),
-            begun: Default::default(),
             begin_burst: Default::default(),
             load: Default::default(),
             take: Default::default(),
             all_bytes: Constant::new(((1_u64 << STROBE) - 1).into()),
             word_beats: Constant::new((word_beats as u64).into()),
-            two_of_word: Constant::new(2_u64.into()),
+            one_of_word: Constant::new(1_u64.into()),
             one_of_burst: Constant::new(1_u64.into()),
-            two_of_burst: Constant::new(2_u64.into()),
             size: Constant::new((B as u64).into()),
         }
     }
@@ -187,10 +175,10 @@ impl<const BUS: usize, const STROBE: usize, const WORD: usize, const B: usize> L
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, address_valid, address, length, waiting, word, leaving_left, burst_left);
-        dff_setup!(self, clock, leaves, leaving_last, in_burst, last, may_begin, begun);
         dff_setup!(self, clock, out_valid, out_strobe, out_last, out_data, unconfirmed, discarding, failed);
+        self.forget.next = self.reset.val() | self.hard_reset.val();
         self.cutter.clock.next = self.clock.val();
-        self.cutter.reset.next = self.reset.val();
+        self.cutter.reset.next = self.forget.val();
         self.leaving.clock.next = self.clock.val();
         self.cutter.run_valid.next = self.job_valid.val();
         self.job_ready.next = self.cutter.run_ready.val();
@@ -198,41 +186,33 @@ impl<const BUS: usize, const STROBE: usize, const WORD: usize, const B: usize> L
         self.cutter.run_bytes.next = self.job_bytes.val();
 
         // A beat leaves the word, or fills up a burst that was abandoned.
-        self.send.next = self.in_burst.q.val()
+        self.send.next = self.burst_left.q.val().any()
             & (!self.out_valid.q.val() | self.m_axi_wready.val())
-            & (self.leaves.q.val() | self.discarding.q.val());
-        // A word does not leave while beats are discarded.
-        self.take.next =
-            self.in_burst.q.val() & (!self.out_valid.q.val() | self.m_axi_wready.val()) & self.leaves.q.val();
+            & (self.leaving_left.q.val().any() | self.discarding.q.val());
+        self.last.next = self.burst_left.q.val() == self.one_of_burst.val();
+        self.take.next = self.send.val() & !self.discarding.q.val();
         if self.m_axi_wready.val() {
             self.out_valid.d.next = false;
         }
         if self.send.val() {
             self.out_valid.d.next = true;
             self.out_strobe.d.next = self.take.val() & !self.reset.val();
-            self.out_last.d.next = self.last.q.val();
+            self.out_last.d.next = self.last.val();
             self.out_data.d.next = self.leaving.word.val();
             self.burst_left.d.next = self.burst_left.q.val() - 1;
-            self.in_burst.d.next = !self.last.q.val();
-            self.last.d.next = self.burst_left.q.val() == self.two_of_burst.val();
         }
 
         // Words.
-        self.load.next = self.waiting.q.val()
-            & !self.discarding.q.val()
-            & (!self.leaves.q.val() | (self.take.val() & self.leaving_last.q.val()));
+        self.leaving_last.next = self.take.val() & (self.leaving_left.q.val() == self.one_of_word.val());
+        self.load.next = self.waiting.q.val() & (!self.leaving_left.q.val().any() | self.leaving_last.val());
         self.leaving.load.next = self.load.val();
         self.leaving.words.next = self.word.q.val();
         self.leaving.shift.next = self.take.val();
         if self.take.val() {
             self.leaving_left.d.next = self.leaving_left.q.val() - 1;
-            self.leaves.d.next = !self.leaving_last.q.val();
-            self.leaving_last.d.next = self.leaving_left.q.val() == self.two_of_word.val();
         }
         if self.load.val() {
             self.leaving_left.d.next = self.word_beats.val();
-            self.leaves.d.next = true;
-            self.leaving_last.d.next = false;
             self.waiting.d.next = false;
         }
         self.word_ready.next = !self.waiting.q.val();
@@ -242,21 +222,16 @@ impl<const BUS: usize, const STROBE: usize, const WORD: usize, const B: usize> L
         }
 
         // Bursts.
-        // Bursts end with a word: one that waits, or comes, is still there in the next beat.
         self.word_there.next =
-            self.waiting.q.val() | self.word_valid.val() | (self.leaves.q.val() & !self.in_burst.q.val());
-        self.begin_burst.next = self.may_begin.q.val()
-            & !self.reset.val()
-            & (!self.in_burst.q.val() | (self.send.val() & self.last.q.val()));
-        self.may_begin.d.next = self.cutter.burst_valid.val()
+            self.waiting.q.val() | (self.leaving_left.q.val().any() & !self.burst_left.q.val().any());
+        self.begin_burst.next = self.cutter.burst_valid.val()
             & self.word_there.val()
             & !self.address_valid.q.val()
             & !self.unconfirmed.q.val().all()
             & !self.discarding.q.val()
-            & !self.begin_burst.val()
-            & !self.begun.q.val();
-        self.begun.d.next = self.begin_burst.val();
-        self.cutter.burst_ready.next = self.begun.q.val();
+            & !self.forget.val()
+            & (!self.burst_left.q.val().any() | (self.send.val() & self.last.val()));
+        self.cutter.burst_ready.next = self.begin_burst.val();
         if self.m_axi_awready.val() {
             self.address_valid.d.next = false;
         }
@@ -265,13 +240,11 @@ impl<const BUS: usize, const STROBE: usize, const WORD: usize, const B: usize> L
             self.address.d.next = self.base.val() + bit_cast::<40, 32>(self.cutter.burst_address.val());
             self.length.d.next = bit_cast::<8, 5>(self.cutter.burst_beats.val()) - 1;
             self.burst_left.d.next = self.cutter.burst_beats.val();
-            self.in_burst.d.next = true;
-            self.last.d.next = self.cutter.burst_beats.val() == self.one_of_burst.val();
         }
-        if self.begun.q.val() & !self.m_axi_bvalid.val() {
+        if self.begin_burst.val() & !self.m_axi_bvalid.val() {
             self.unconfirmed.d.next = self.unconfirmed.q.val() + 1;
         }
-        if self.m_axi_bvalid.val() & !self.begun.q.val() {
+        if self.m_axi_bvalid.val() & !self.begin_burst.val() {
             self.unconfirmed.d.next = self.unconfirmed.q.val() - 1;
         }
         self.failed.d.next =
@@ -291,27 +264,23 @@ impl<const BUS: usize, const STROBE: usize, const WORD: usize, const B: usize> L
         self.m_axi_wlast.next = self.out_last.q.val();
         self.m_axi_wvalid.next = self.out_valid.q.val();
         self.m_axi_bready.next = true;
-        self.quiet.next = !self.begun.q.val() & !self.unconfirmed.q.val().any();
-        self.busy.next = self.cutter.burst_valid.val() | !self.quiet.val() | self.failed.q.val();
+        self.busy.next = self.cutter.burst_valid.val() | self.unconfirmed.q.val().any() | self.failed.q.val();
+        self.quiet.next = !self.unconfirmed.q.val().any();
         self.response_error.next = self.failed.q.val();
         self.beats.next = self.out_valid.q.val() & self.m_axi_wready.val();
 
         if self.quiet.val() {
             self.discarding.d.next = false;
         }
-        if self.reset.val() {
+        if self.forget.val() {
             self.waiting.d.next = false;
             self.leaving_left.d.next = 0.into();
-            self.leaves.d.next = false;
-            self.may_begin.d.next = false;
-            self.begun.d.next = false;
             self.failed.d.next = false;
             self.discarding.d.next = true;
         }
         if self.hard_reset.val() {
             self.address_valid.d.next = false;
             self.burst_left.d.next = 0.into();
-            self.in_burst.d.next = false;
             self.out_valid.d.next = false;
             self.unconfirmed.d.next = 0.into();
             self.discarding.d.next = false;

@@ -72,10 +72,8 @@ pub struct Choose<const V: usize, const WORD: usize, const EXPERTS: usize> {
     token: Register<Bits<16>>,
     step: Signal<Local, Bit>,
     logit: Signal<Local, S<16>>,
-    first_logit: Register<Bit>,
+    first_logit: Signal<Local, Bit>,
     last_logit: Register<Bit>,
-    /// The logit is the last one of its word.
-    last_of_word: Register<Bit>,
     next_expert: Signal<Local, Bits<7>>,
     after_next: Signal<Local, Bits<7>>,
     word_ends: Signal<Local, Bit>,
@@ -108,8 +106,6 @@ pub struct Choose<const V: usize, const WORD: usize, const EXPERTS: usize> {
     /// Beats since a last read was issued: bit i is beat i + 1.
     ended: Register<Bits<7>>,
     all_read: Register<Bit>,
-    /// The pass lasts as long as the score takes.
-    due: Register<Bit>,
     pass_ends: Signal<Local, Bit>,
     token_ends: Signal<Local, Bit>,
     take: Signal<Local, Bit>,
@@ -133,7 +129,7 @@ pub struct Choose<const V: usize, const WORD: usize, const EXPERTS: usize> {
     better_late: Delay<Bit, 6>,
     score: Score,
 
-    before_last_lane: Constant<Bits<6>>,
+    last_lane: Constant<Bits<6>>,
     last_beat: Constant<Bits<7>>,
     two: Constant<Bits<7>>,
 }
@@ -141,7 +137,7 @@ pub struct Choose<const V: usize, const WORD: usize, const EXPERTS: usize> {
 impl<const V: usize, const WORD: usize, const EXPERTS: usize> Default for Choose<V, WORD, EXPERTS> {
     fn default() -> Self {
         assert_eq!(16 * V, WORD, "width of {V} logits");
-        assert!((2..=64).contains(&V), "{V} logits in a word");
+        assert!((1..=64).contains(&V), "{V} logits in a word");
         assert!((1..=64).contains(&EXPERTS), "{EXPERTS} experts");
         assert_eq!(power::LATENCY, 5, "what the beats of a pass are made for");
         Self {
@@ -173,7 +169,6 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Default for Choose
             logit: Default::default(),
             first_logit: Default::default(),
             last_logit: Default::default(),
-            last_of_word: Default::default(),
             next_expert: Default::default(),
             after_next: Default::default(),
             word_ends: Default::default(),
@@ -197,7 +192,6 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Default for Choose
             known: Default::default(),
             ended: Default::default(),
             all_read: Default::default(),
-            due: Default::default(),
             pass_ends: Default::default(),
             token_ends: Default::default(),
             take: Default::default(),
@@ -216,7 +210,7 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Default for Choose
             first_late: Default::default(),
             better_late: Default::default(),
             score: Default::default(),
-            before_last_lane: Constant::new((V as u64 - 2).into()),
+            last_lane: Constant::new((V as u64 - 1).into()),
             last_beat: Constant::new((PERIOD as u64 - 1).into()),
             two: Constant::new(2_u64.into()),
         }
@@ -230,9 +224,7 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V
             self,
             clock,
             held,
-            first_logit,
             last_logit,
-            last_of_word,
             lane,
             expert,
             write_bank,
@@ -242,7 +234,7 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V
             token
         );
         dff_setup!(self, clock, tokens, active, read_bank, position, first_pass, further_passes, maximum);
-        dff_setup!(self, clock, chosen_logit, chosen, pass_token, ended, all_read, due, read, read_first);
+        dff_setup!(self, clock, chosen_logit, chosen, pass_token, ended, all_read, read, read_first);
         dff_setup!(self, clock, read_expert, found, best_logit, best, distance);
         self.held_word.clock.next = self.clock.val();
         self.logits.clock.next = self.clock.val();
@@ -259,20 +251,24 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V
         self.next_expert.next = self.expert.q.val() + 1;
         self.after_next.next = self.expert.q.val() + 2;
         self.loaded.next = self.step.val() & self.last_logit.q.val();
-        // Gates choose, because synthesis puts a multiplexer before the comparison.
-        self.last_logit.d.next = (!self.step.val() & (self.next_expert.val() == self.experts.val()))
-            | (self.step.val() & !self.loaded.val() & (self.after_next.val() == self.experts.val()))
-            | (self.loaded.val() & (self.experts.val() == 1));
-        self.word_ends.next = self.step.val() & (self.last_logit.q.val() | self.last_of_word.q.val());
-        self.at_start.next = self.first_logit.q.val();
+        self.first_logit.next = !self.expert.q.val().any();
+        self.last_logit.d.next = self.next_expert.val() == self.experts.val();
+        if self.step.val() {
+            self.last_logit.d.next = self.after_next.val() == self.experts.val();
+        }
+        if self.loaded.val() {
+            self.last_logit.d.next = self.experts.val() == 1;
+        }
+        self.word_ends.next =
+            self.step.val() & (self.last_logit.q.val() | (self.lane.q.val() == self.last_lane.val()));
+        self.at_start.next = self.first_logit.val();
         if self.held.q.val() {
             self.at_start.next = self.last_logit.q.val();
         }
         self.logits_ready.next =
             (!self.held.q.val() | self.word_ends.val()) & !(self.hold.val() & self.at_start.val());
         self.accept.next = self.logits_valid.val() & self.logits_ready.val();
-        // What is not accepted does no harm there.
-        self.held_word.load.next = !self.held.q.val() | self.word_ends.val();
+        self.held_word.load.next = self.accept.val();
         self.held_word.words.next = self.logits_data.val();
         self.held_word.shift.next = self.step.val();
         self.logit.next = self.held_word.word.val().to_signed_bits();
@@ -282,21 +278,18 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V
         self.logits.write_data.next = self.held_word.word.val();
         if self.step.val() {
             self.lane.d.next = self.lane.q.val() + 1;
-            self.last_of_word.d.next = self.lane.q.val() == self.before_last_lane.val();
             self.expert.d.next = self.next_expert.val();
-            self.first_logit.d.next = false;
-            if self.first_logit.q.val() | (self.logit.val() > self.greatest.q.val()) {
+            if self.first_logit.val() | (self.logit.val() > self.greatest.q.val()) {
                 self.greatest.d.next = self.logit.val();
                 self.greatest_expert.d.next = self.expert.q.val().get_bits::<6>(0);
             }
-            if self.first_logit.q.val() {
+            if self.first_logit.val() {
                 self.token.d.next = self.next_token.q.val();
                 self.next_token.d.next = self.next_token.q.val() + 1;
             }
         }
         if self.loaded.val() {
             self.expert.d.next = 0.into();
-            self.first_logit.d.next = true;
             self.write_bank.d.next = !self.write_bank.q.val();
         }
         if self.word_ends.val() {
@@ -305,7 +298,6 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V
         if self.accept.val() {
             self.held.d.next = true;
             self.lane.d.next = 0.into();
-            self.last_of_word.d.next = false;
         }
         if self.start.val() {
             self.next_token.d.next = self.first_token.val();
@@ -327,13 +319,12 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V
         if self.known.val() {
             self.all_read.d.next = true;
         }
-        self.due.d.next = self.next_position.val() >= self.last_beat.val();
-        self.pass_ends.next =
-            self.active.q.val() & (self.known.val() | self.all_read.q.val()) & self.due.q.val();
+        self.pass_ends.next = self.active.q.val()
+            & (self.known.val() | self.all_read.q.val())
+            & (self.position.q.val() >= self.last_beat.val());
         self.token_ends.next = self.pass_ends.val() & !self.further_passes.q.val().any();
         if self.pass_ends.val() {
             self.position.d.next = 0.into();
-            self.due.d.next = false;
             self.all_read.d.next = false;
             self.first_pass.d.next = false;
             self.further_passes.d.next = self.further_passes.q.val() - 1;
@@ -357,7 +348,6 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V
         if self.take.val() {
             self.active.d.next = true;
             self.position.d.next = 0.into();
-            self.due.d.next = false;
             self.all_read.d.next = false;
             self.first_pass.d.next = true;
             self.further_passes.d.next = 0.into();
@@ -417,12 +407,11 @@ impl<const V: usize, const WORD: usize, const EXPERTS: usize> Logic for Choose<V
             | self.tokens.q.val().any()
             | self.ended.q.val().any()
             | self.score.busy.val()
-            | !self.first_logit.q.val();
+            | self.expert.q.val().any();
 
         if self.reset.val() {
             self.held.d.next = false;
             self.expert.d.next = 0.into();
-            self.first_logit.d.next = true;
             self.write_bank.d.next = false;
             self.next_token.d.next = 0.into();
             self.tokens.d.next = 0.into();

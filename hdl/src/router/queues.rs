@@ -11,8 +11,8 @@
 //!
 //! *Filling*: an append a beat, never refused, done in its second beat. One
 //! that finds no node left is dropped and sets `overflow`.
-//! *Draining*: begins with `close`; three beats later the first expert is
-//! offered, three beats after an offer is taken the next one. Visits come a beat
+//! *Draining*: begins with `close`; two beats later the first expert is
+//! offered, two beats after an offer is taken the next one. Visits come a beat
 //! after `rewind`, one a beat.
 
 use crate::support::prelude::*;
@@ -20,7 +20,6 @@ use crate::support::prelude::*;
 #[derive(Copy, Clone, Debug, PartialEq, LogicState)]
 pub enum Phase {
     Fill,
-    Find,
     Select,
     Offer,
 }
@@ -81,12 +80,9 @@ pub struct Queues<const EXPERTS: usize> {
     expert: Register<Bits<6>>,
     token: Register<Bits<16>>,
     score: Register<Bits<16>>,
-    of_appended: Signal<Local, Bits<EXPERTS>>,
     of_expert: Signal<Local, Bits<EXPERTS>>,
-    /// The expert's queue has a visit: known from the first beat.
-    follows: Register<Bit>,
+    follows: Signal<Local, Bit>,
     room: Signal<Local, Bit>,
-    adds: Signal<Local, Bit>,
     entry: Concat<Bits<16>, 3, 48>,
     visit: Concat<Bits<16>, 2, 32>,
     first_node: Signal<Local, Bits<16>>,
@@ -95,15 +91,9 @@ pub struct Queues<const EXPERTS: usize> {
 
     // Draining.
     phase: Register<Phase>,
-    /// It is not `Fill`.
-    drains: Register<Bit>,
     others: Signal<Local, Bits<EXPERTS>>,
     lowest: Signal<Local, Bits<EXPERTS>>,
     number: Concat<Bit, 6, 6>,
-    /// They are found in a beat, and looked up in the next.
-    found: Register<Bits<6>>,
-    /// No expert has a visit: known while draining.
-    none: Register<Bit>,
     index: Register<Bits<6>>,
     remaining_experts: Register<Bits<EXPERTS>>,
     offered: Signal<Local, Bit>,
@@ -162,23 +152,18 @@ impl<const EXPERTS: usize> Queues<EXPERTS> {
             expert: Default::default(),
             token: Default::default(),
             score: Default::default(),
-            of_appended: Default::default(),
             of_expert: Default::default(),
             follows: Default::default(),
             room: Default::default(),
-            adds: Default::default(),
             entry: Default::default(),
             visit: Default::default(),
             first_node: Default::default(),
             last_node: Default::default(),
             count: Default::default(),
             phase: Default::default(),
-            drains: Default::default(),
             others: Default::default(),
             lowest: Default::default(),
             number: Default::default(),
-            found: Default::default(),
-            none: Default::default(),
             index: Default::default(),
             remaining_experts: Default::default(),
             offered: Default::default(),
@@ -199,18 +184,14 @@ impl<const EXPERTS: usize> Queues<EXPERTS> {
 impl<const EXPERTS: usize> Logic for Queues<EXPERTS> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self, clock, used, next_node, overflowed, adding, expert, follows, token, score, phase, drains
-        );
-        dff_setup!(self, clock, index, found, none, remaining_experts, walking, remaining);
+        dff_setup!(self, clock, used, next_node, overflowed, adding, expert, token, score, phase);
+        dff_setup!(self, clock, index, remaining_experts, walking, remaining);
         self.visits.clock.next = self.clock.val();
         self.links.clock.next = self.clock.val();
         self.table_.clock.next = self.clock.val();
 
         // Append, first beat: look up the queue.
         self.adding.d.next = self.append.val();
-        self.of_appended.next = self.bit_0.val() << self.append_expert.val();
-        self.follows.d.next = (self.used.q.val() & self.of_appended.val()).any();
         self.expert.d.next = self.append_expert.val();
         self.token.d.next = self.append_token.val();
         self.score.d.next = self.append_score.val();
@@ -220,21 +201,20 @@ impl<const EXPERTS: usize> Logic for Queues<EXPERTS> {
         self.last_node.next = self.table_.read_data.val().get_bits::<16>(16);
         self.count.next = self.table_.read_data.val().get_bits::<16>(32);
         self.of_expert.next = self.bit_0.val() << self.expert.q.val();
+        self.follows.next = (self.used.q.val() & self.of_expert.val()).any();
         self.room.next = self.next_node.q.val() != self.nodes.val();
         self.visit.lane[0].next = self.token.q.val();
         self.visit.lane[1].next = self.score.q.val();
-        // Written while filling, read while draining: no port reads what the other one writes.
-        self.adds.next = self.adding.q.val() & self.room.val() & (self.phase.q.val() == Phase::Fill);
-        self.visits.write_enable.next = self.adds.val();
+        self.visits.write_enable.next = self.adding.q.val() & self.room.val();
         self.visits.write_address.next = self.next_node.q.val();
         self.visits.write_data.next = self.visit.bus.val();
-        self.links.write_enable.next = self.adds.val() & self.follows.q.val();
+        self.links.write_enable.next = self.adding.q.val() & self.room.val() & self.follows.val();
         self.links.write_address.next = self.last_node.val();
         self.links.write_data.next = self.next_node.q.val();
         self.entry.lane[0].next = self.next_node.q.val();
         self.entry.lane[1].next = self.next_node.q.val();
         self.entry.lane[2].next = self.one.val();
-        if self.follows.q.val() {
+        if self.follows.val() {
             self.entry.lane[0].next = self.first_node.val();
             self.entry.lane[2].next = self.count.val() + 1;
         }
@@ -257,36 +237,31 @@ impl<const EXPERTS: usize> Logic for Queues<EXPERTS> {
         for b in 0..6 {
             self.number.lane[b].next = (self.lowest.val() & self.with_bit[b].val()).any();
         }
-        self.found.d.next = self.number.bus.val();
-        self.none.d.next = !self.used.q.val().any();
         self.table_.read_enable.next = self.append.val();
         self.table_.read_address.next = self.append_expert.val();
         self.offered.next = false;
         match self.phase.q.val() {
             Phase::Fill => {
                 if self.close.val() {
-                    self.phase.d.next = Phase::Find;
+                    self.phase.d.next = Phase::Select;
                 } else if self.clear.val() {
                     self.used.d.next = 0.into();
                     self.next_node.d.next = 0.into();
                     self.overflowed.d.next = false;
                 }
             }
-            Phase::Find => {
-                self.remaining_experts.d.next = self.others.val();
-                self.phase.d.next = Phase::Select;
-            }
             Phase::Select => {
                 self.table_.read_enable.next = true;
-                self.table_.read_address.next = self.found.q.val();
-                self.index.d.next = self.found.q.val();
+                self.table_.read_address.next = self.number.bus.val();
+                self.index.d.next = self.number.bus.val();
+                self.remaining_experts.d.next = self.others.val();
                 self.phase.d.next = Phase::Offer;
             }
             Phase::Offer => {
                 self.offered.next = true;
                 if self.expert_ready.val() {
                     self.used.d.next = self.remaining_experts.q.val();
-                    self.phase.d.next = Phase::Find;
+                    self.phase.d.next = Phase::Select;
                     if !self.remaining_experts.q.val().any() {
                         self.next_node.d.next = 0.into();
                         self.phase.d.next = Phase::Fill;
@@ -297,13 +272,13 @@ impl<const EXPERTS: usize> Logic for Queues<EXPERTS> {
                 self.phase.d.next = Phase::Fill;
             }
         }
-        self.draining.next = self.drains.q.val();
+        self.draining.next = self.phase.q.val() != Phase::Fill;
         self.waiting.next = self.used.q.val();
         self.expert_valid.next = self.offered.val();
         self.taken.next = self.offered.val() & self.expert_ready.val();
         self.expert_index.next = self.index.q.val();
         self.expert_last.next = !self.remaining_experts.q.val().any();
-        self.expert_none.next = self.none.q.val();
+        self.expert_none.next = !self.used.q.val().any();
         self.expert_count.next = self.count.val();
         if self.expert_none.val() {
             self.expert_count.next = 0.into();
@@ -312,8 +287,7 @@ impl<const EXPERTS: usize> Logic for Queues<EXPERTS> {
         // Walk: the memories keep the visit until it is taken.
         self.walk.next = self.rewind.val() & self.offered.val() & !self.expert_none.val();
         self.last_visit.next = self.remaining.q.val() == self.one.val();
-        self.advance.next =
-            self.offered.val() & self.walking.q.val() & self.visit_ready.val() & !self.last_visit.val();
+        self.advance.next = self.walking.q.val() & self.visit_ready.val() & !self.last_visit.val();
         self.visits.read_enable.next = self.walk.val() | self.advance.val();
         self.links.read_enable.next = self.walk.val() | self.advance.val();
         self.visits.read_address.next = self.links.read_data.val();
@@ -344,6 +318,5 @@ impl<const EXPERTS: usize> Logic for Queues<EXPERTS> {
             self.phase.d.next = Phase::Fill;
             self.walking.d.next = false;
         }
-        self.drains.d.next = self.phase.d.val() != Phase::Fill;
     }
 }

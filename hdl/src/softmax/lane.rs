@@ -156,14 +156,14 @@ impl<const V: usize, const ROW: usize, const A: usize> Logic for SoftmaxLane<V, 
             (self.chosen.val() * self.one.val() - self.scores.read_data.val().to_signed_bits()).into();
         self.distance.d.next = self.difference.val().get_bits::<17>(0);
 
-        // Beats 2 to 5: power of two.
+        // Beats 2 to 4: power of two.
         self.exp2.x.next = self.distance.q.val();
 
-        // Beat 6: times 255.
+        // Beat 5: times 255.
         self.power.next = bit_cast::<24, 16>(self.exp2.result.val());
         self.scaled.d.next = (self.power.val() << 8) - self.power.val();
 
-        // Beat 7: round, leaving to the next key what is cut off.
+        // Beat 6: round, leaving to the next key what is cut off.
         self.carry_in.next = bit_cast::<24, 16>(self.remainder.q.val());
         if self.carry_first.val() {
             self.carry_in.next = 0x8000.into();
@@ -174,7 +174,7 @@ impl<const V: usize, const ROW: usize, const A: usize> Logic for SoftmaxLane<V, 
             self.remainder.d.next = self.carried.val().get_bits::<16>(0);
         }
 
-        // Beat 8: pack, sum. The first element of a word clears the others.
+        // Beat 7: pack, sum. The first element of a word clears the others.
         self.sum_before.next = self.total.q.val();
         if self.pack_first.val() {
             self.sum_before.next = 0.into();
@@ -190,7 +190,7 @@ impl<const V: usize, const ROW: usize, const A: usize> Logic for SoftmaxLane<V, 
             }
         }
 
-        // Beat 9.
+        // Beat 8.
         for i in 0..V {
             self.operands.lane[i].next = self.word[i].q.val();
         }

@@ -10,7 +10,6 @@
 //! | [`Widen`] | no shift by a const generic |
 //! | [`ShiftLeft`], [`ArithmeticShiftRight`], [`ShiftRightInto`] | no `>>>`, no variable shift of signed values |
 //! | [`Gather`] | no indexed assignment |
-//! | [`Choice`] | no loop over the words of a bus in an expression |
 //! | [`ShiftOut`] | a shift by a const generic |
 //! | [`Dot`] | a product per element and their sum, as one expression per stage |
 //! | [`Moments`] | likewise, for sum and sum of squares |
@@ -386,14 +385,8 @@ impl<const N: usize, const M: usize, const B: usize> Logic for ShiftRightInto<N,
     }
 }
 
-/// Products of a [`Dot`] that are summed up in one beat.
-const PRODUCTS_OF_A_PART: usize = 4;
-
-/// Beats from the operands of a [`Dot`] to their sum.
-pub const DOT_LATENCY: usize = 3;
-
-/// `Σ row[i]·word[i]` over V elements, row s9, word s16. Latency [`DOT_LATENCY`] beats: registers behind
-/// the multipliers, behind the sums of four products, and behind the sum of all.
+/// `Σ row[i]·word[i]` over V elements, row s9, word s16. Latency two beats:
+/// a register behind the multipliers, one behind the sum.
 #[derive(LogicBlock)]
 pub struct Dot<const V: usize, const ROW: usize, const WORD: usize> {
     /// Clock.
@@ -435,22 +428,11 @@ impl<const V: usize, const ROW: usize, const WORD: usize> Logic for Dot<V, ROW, 
             )
         };
         let products: String = (0..V).map(product).collect();
-        let parts = V.div_ceil(PRODUCTS_OF_A_PART);
-        let part = |part: usize| {
-            let first = part * PRODUCTS_OF_A_PART;
-            let sum = tree("product", first, PRODUCTS_OF_A_PART.min(V - first));
-            format!("reg signed [26:0] part_{part};\nalways @(posedge clock) part_{part} <= {sum};\n")
-        };
-        let sums: String = (0..parts).map(part).collect();
-        Verilog::Custom(format!("{products}{sums}always @(posedge clock) sum <= {};", tree("part", 0, parts)))
+        Verilog::Custom(format!("{products}always @(posedge clock) sum <= {};", tree("product", 0, V)))
     }
 }
 
-/// Beats from the elements of [`Moments`] to their sums.
-pub const MOMENTS_LATENCY: usize = 3;
-
-/// `Σ x[i]` and `Σ x[i]²` over V elements of s16. Latency [`MOMENTS_LATENCY`] beats: registers before the
-/// multipliers, behind them, and behind the sums.
+/// `Σ x[i]` and `Σ x[i]²` over V elements of s16. Latency two beats, as [`Dot`].
 #[derive(LogicBlock)]
 pub struct Moments<const V: usize, const WORD: usize> {
     /// Clock.
@@ -488,13 +470,11 @@ impl<const V: usize, const WORD: usize> Logic for Moments<V, WORD> {
         let element = |i: usize| {
             let x = format!("$signed(word[{}:{}])", 16 * i + 15, 16 * i);
             format!(
-                "reg signed [15:0] taken_{i};
-reg signed [15:0] element_{i};
+                "reg signed [15:0] element_{i};
 reg signed [31:0] product_{i};
 always @(posedge clock) begin
-    taken_{i} <= {x};
-    element_{i} <= taken_{i};
-    product_{i} <= taken_{i} * taken_{i};
+    element_{i} <= {x};
+    product_{i} <= {x} * {x};
 end
 "
             )
@@ -522,17 +502,16 @@ fn tree(name: &str, from: usize, count: usize) -> String {
     }
 }
 
-/// Collects V values of 16 bits into a word, one at a time; the first of a word clears the others. A value comes
-/// a beat after its place, which stands decoded in registers of this cell's own by then.
+/// Collects V values of 16 bits into a word, one at a time; the first of a word clears the others.
 #[derive(LogicBlock)]
 pub struct Gather<const V: usize, const WORD: usize, const E: usize> {
     /// Clock.
     pub clock: Signal<In, Clock>,
-    /// Takes the value of the next beat.
+    /// Takes `value`.
     pub take: Signal<In, Bit>,
     /// Its place in the word; place 0 clears the others.
     pub element: Signal<In, Bits<E>>,
-    /// The value, a beat later.
+    /// The value.
     pub value: Signal<In, Bits<16>>,
     /// The word, element 0 lowest.
     pub word: Signal<Out, Bits<WORD>>,
@@ -560,58 +539,17 @@ impl<const V: usize, const WORD: usize, const E: usize> Logic for Gather<V, WORD
     }
 
     fn hdl(&self) -> Verilog {
-        let place = |i: usize| {
-            format!(
-                "reg place_{i};\n(* keep *) always @(posedge clock) place_{i} <= take && element == {i};\n"
-            )
-        };
         let element = |i: usize| {
             let (high, low) = (16 * i + 15, 16 * i);
             match i {
-                0 => format!("    if (place_0) word[{high}:{low}] <= value;\n"),
+                0 => format!("    if (element == 0) word[{high}:{low}] <= value;\n"),
                 _ => format!(
-                    "    if (place_0) word[{high}:{low}] <= 0; else if (place_{i}) word[{high}:{low}] <= value;\n"
+                    "    if (element == 0) word[{high}:{low}] <= 0; else if (element == {i}) word[{high}:{low}] <= value;\n"
                 ),
             }
         };
-        let places: String = (0..V).map(place).collect();
         let elements: String = (0..V).map(element).collect();
-        Verilog::Custom(format!("{places}always @(posedge clock) begin\n{elements}end"))
-    }
-}
-
-/// The one of N words side by side, WORDS bits, whose bit of `chosen` is set; no other bit is.
-#[derive(LogicBlock)]
-pub struct Choice<const N: usize, const WORD: usize, const WORDS: usize> {
-    /// All words.
-    pub words: Signal<In, Bits<WORDS>>,
-    /// One bit for each.
-    pub chosen: Signal<In, Bits<N>>,
-    /// The word; zero if no bit is set.
-    pub word: Signal<Out, Bits<WORD>>,
-}
-
-impl<const N: usize, const WORD: usize, const WORDS: usize> Default for Choice<N, WORD, WORDS> {
-    fn default() -> Self {
-        assert_eq!(N * WORD, WORDS, "{N} words of {WORD} bits");
-        Self { words: Default::default(), chosen: Default::default(), word: Default::default() }
-    }
-}
-
-impl<const N: usize, const WORD: usize, const WORDS: usize> Logic for Choice<N, WORD, WORDS> {
-    verilog_only!();
-
-    fn connect(&mut self) {
-        self.word.connect();
-    }
-
-    fn hdl(&self) -> Verilog {
-        let word = |i: usize| {
-            let (high, low) = (WORD * i + WORD - 1, WORD * i);
-            format!("({{{WORD}{{chosen[{i}]}}}} & words[{high}:{low}])")
-        };
-        let words: Vec<String> = (0..N).map(word).collect();
-        Verilog::Custom(format!("always @(*) word = {};", words.join(" | ")))
+        Verilog::Custom(format!("always @(posedge clock) if (take) begin\n{elements}end"))
     }
 }
 

@@ -40,8 +40,8 @@ pub use delay::{Delay, ValidDelay};
 pub use emit::{EmitError, verilog};
 pub use fifo::Fifo;
 pub use leaf::{
-    ArithmeticShiftRight, Choice, Concat, DOT_LATENCY, Dot, Gather, MOMENTS_LATENCY, Moments, Piece, Register, Replica,
-    ShiftLeft, ShiftOut, ShiftRightInto, Slice, Split, Spread, Widen,
+    ArithmeticShiftRight, Concat, Dot, Gather, Moments, Piece, Register, Replica, ShiftLeft, ShiftOut,
+    ShiftRightInto, Slice, Split, Spread, Widen,
 };
 pub use memory::{LaneRam, Ram, Rom};
 pub use signed::{AsSigned, S};
@@ -51,9 +51,9 @@ pub use skid::Skid;
 pub mod prelude {
     pub(crate) use super::with_defaults;
     pub use super::{
-        ArithmeticShiftRight, AsSigned, Choice, Concat, DOT_LATENCY, Delay, Dot, Fifo, Gather, LaneRam,
-        MOMENTS_LATENCY, Moments, Piece, Ram, Register, Replica, Rom, S, ShiftLeft, ShiftOut, ShiftRightInto, Skid, Slice,
-        Split, Spread, ValidDelay, Widen,
+        ArithmeticShiftRight, AsSigned, Concat, Delay, Dot, Fifo, Gather, LaneRam, Moments, Piece, Ram,
+        Register, Replica, Rom, S, ShiftLeft, ShiftOut, ShiftRightInto, Skid, Slice, Split, Spread,
+        ValidDelay, Widen,
     };
     pub use rust_hdl_core::prelude::*;
     pub use rust_hdl_widgets::dff_setup;

@@ -3,7 +3,7 @@
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::dff_setup;
 
-use super::{Register, Replica};
+use super::Register;
 
 /// Two entries of W bits: `in_ready` and all that goes out come from registers, so that no path leads
 /// through. Latency one beat, one entry a beat.
@@ -20,17 +20,16 @@ pub struct Skid<const W: usize> {
 
     offered: Register<Bit>,
     entry: Register<Bits<W>>,
-    /// An entry came while the one that is offered was not taken; none did.
+    /// An entry came while the one that is offered was not taken.
     waiting: Register<Bit>,
-    open: Replica<Bit>,
     next: Register<Bits<W>>,
 }
 
 impl<const W: usize> Logic for Skid<W> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, offered, entry, waiting, open, next);
-        self.in_ready.next = self.open.q.val();
+        dff_setup!(self, clock, offered, entry, waiting, next);
+        self.in_ready.next = !self.waiting.q.val();
         self.out_valid.next = self.offered.q.val();
         self.out_data.next = self.entry.q.val();
 
@@ -52,6 +51,5 @@ impl<const W: usize> Logic for Skid<W> {
             self.offered.d.next = false;
             self.waiting.d.next = false;
         }
-        self.open.d.next = !self.waiting.d.val();
     }
 }

@@ -52,8 +52,6 @@ pub struct Answer {
     part: Register<Part>,
     index: Register<Bits<2>>,
     left: Register<Bits<9>>,
-    /// The word of the header at `index`.
-    header: Register<Bits<32>>,
     rests: Signal<Local, Bit>,
     leaves: Signal<Local, Bit>,
     encoder: Encoder,
@@ -66,7 +64,7 @@ impl Default for Answer {
     fn default() -> Self {
         with_defaults!(
             clock, reset, start, busy, session, kind, address, value, payload_words, clear, sum, word_valid,
-            word_ready, word, byte_valid, byte_ready, byte_data, part, index, left, header, rests, leaves, encoder, of_memory,
+            word_ready, word, byte_valid, byte_ready, byte_data, part, index, left, rests, leaves, encoder, of_memory,
             given;
             last_word: Constant::new(1_u64.into()),
         )
@@ -76,7 +74,7 @@ impl Default for Answer {
 impl Logic for Answer {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, part, index, left, header);
+        dff_setup!(self, clock, part, index, left);
         self.rests.next = self.part.q.val() == Part::Rest;
         self.leaves.next = self.part.q.val() == Part::Leave;
         self.busy.next = !self.rests.val() | !self.encoder.ready.val();
@@ -94,18 +92,16 @@ impl Logic for Answer {
             self.encoder.word.next = self.encoder.sum.val();
         }
         if self.part.q.val() == Part::Header {
-            self.encoder.word.next = self.header.q.val();
-        }
-        // The index changes four bytes before it is this word's turn.
-        self.header.d.next = self.value.val();
-        if self.index.q.val() == 0 {
-            self.header.d.next = self.session.val();
-        }
-        if self.index.q.val() == 1 {
-            self.header.d.next = self.kind.val();
-        }
-        if self.index.q.val() == 2 {
-            self.header.d.next = self.address.val();
+            self.encoder.word.next = self.value.val();
+            if self.index.q.val() == 0 {
+                self.encoder.word.next = self.session.val();
+            }
+            if self.index.q.val() == 1 {
+                self.encoder.word.next = self.kind.val();
+            }
+            if self.index.q.val() == 2 {
+                self.encoder.word.next = self.address.val();
+            }
         }
         self.word_ready.next = self.of_memory.val() & self.encoder.ready.val();
         self.given.next = self.encoder.valid.val() & self.encoder.ready.val();
